@@ -1,0 +1,133 @@
+"""From a checked program and its parameters to an artifact: plain data from which a policy runs or is cached."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import marshal
+from collections.abc import Mapping
+from typing import Any
+
+from agentpolicy.compiler.bind import Bindings
+from agentpolicy.compiler.emit import LayerEmitter
+from agentpolicy.language.checked import Layer, Literal_, Missing, ParamDecl, Program, ToolDecl
+from agentpolicy.language.source import Diagnostic, PolicyError
+
+#: Raised whenever artifacts change their form or meaning; older caches are ignored.
+FORMAT = 1
+
+#: What each missing meaning is called where a policy is refused.
+MEANINGS: Mapping[str, str] = {
+    "marks": "marks (`mark`, `clear`, `session has`)",
+    "provenance": "provenance (`from`)",
+    "limits": "limits (`limit`)",
+    "budgets": "budgets (`budget`)",
+    "sums": "counts and sums over time (`over`)",
+    "approvals": "approvals (`approval`, `via`)",
+    "telemetry": "telemetry (`telemetry`, `log`, `redact`)",
+    "sandbox": "sandboxes (`sandbox`)",
+    "sql": "SQL (`sql`)",
+}
+
+Artifact = dict[str, Any]
+
+
+def refuse_unready(program: Program) -> None:
+    """Refuse a policy that relies on a meaning that the engine does not have: it is never judged more weakly.
+
+    Raises:
+        PolicyError: AP501, one diagnostic for each meaning and layer, at its first use.
+    """
+    found: list[Diagnostic] = []
+    for layer in program.layers:
+        uses: dict[str, list[Missing]] = {}
+        for missing in layer.missing:
+            uses.setdefault(missing.meaning, []).append(missing)
+        for meaning, places in uses.items():
+            first = min(places, key=lambda one: one.place.span.start).place
+            times = "" if len(places) == 1 else f" ({len(places)} uses)"
+            found.append(
+                Diagnostic(
+                    "AP501",
+                    f"this policy relies on {MEANINGS[meaning]}, which the engine does not have yet{times}",
+                    first.source,
+                    first.span,
+                    "a policy is never judged more weakly than it reads, so it does not load",
+                )
+            )
+    if found:
+        raise PolicyError(tuple(sorted(found, key=lambda one: one.span.start)))
+
+
+def compile_program(program: Program, bindings: Bindings) -> Artifact:
+    """The artifact of a program. Everything in it is a plain value that ``marshal`` can keep.
+
+    Raises:
+        PolicyError: AP501 where a meaning is missing.
+    """
+    refuse_unready(program)
+    layers = [_layer(layer, bindings, at) for at, layer in enumerate(program.layers)]
+    return {
+        "format": FORMAT,
+        "name": program.layers[-1].name,
+        "version": program.layers[-1].version,
+        "digest": digest(program, bindings),
+        "sources": list(program.sources),
+        "layers": layers,
+        "tools": tool_rows(program, bindings),
+        "facts": _facts(program, bindings),
+        "reads_time": any("s.time_" in layer["source"] for layer in layers),
+        "heads": dict(bindings.heads),
+        "programs": dict(bindings.programs),
+    }
+
+
+def digest(program: Program, bindings: Bindings) -> str:
+    """``sha256:…`` of every source file, the parameters and the home directory."""
+    whole = json.dumps(
+        [FORMAT, [found for _, found in program.sources], sorted(bindings.params.items()), bindings.home],
+        sort_keys=True,
+    )
+    return "sha256:" + hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _layer(layer: Layer, bindings: Bindings, at: int) -> dict[str, Any]:
+    emitted = LayerEmitter(layer, bindings).emit()
+    name = f"<policy {layer.name}, layer {at}>"
+    return {
+        "name": layer.name,
+        "file": layer.source.name,
+        "source": emitted.source,
+        "code": marshal.dumps(compile(emitted.source, name, "exec", dont_inherit=True, optimize=2)),
+        "constants": emitted.constants,
+        "tables": emitted.tables,
+        "rows": emitted.rows,
+        "lines": emitted.lines,
+        "defaults": {
+            scope: (one.outcome, None if one.reason is None else bindings.text(one.reason), one.place.line)
+            for scope, one in layer.defaults.items()
+        },
+    }
+
+
+def tool_rows(program: Program, bindings: Bindings) -> list[tuple[Any, ...]]:
+    """``(name, parameters, effects, only, returns)`` of every tool line, layer by layer."""
+    return [_tool_row(tool, bindings) for layer in program.layers for tool in layer.tools.values()]
+
+
+def _tool_row(tool: ToolDecl, bindings: Bindings) -> tuple[Any, ...]:
+    parameters = tuple(
+        (one.name, one.type, one.required, None if one.default is None else bindings.value(Literal_(one.default)))
+        for one in tool.parameters
+    )
+    effects = tuple((one.action, one.parameter, one.place_parameter) for one in tool.effects)
+    return (tool.name, parameters, effects, tool.only, tool.returns)
+
+
+def _facts(program: Program, bindings: Bindings) -> list[tuple[str, str, Any]]:
+    """``(name, type, default)`` of every declared fact."""
+    declared: dict[str, ParamDecl] = {name: one for layer in program.layers for name, one in layer.facts.items()}
+    return [
+        (name, one.type, None if one.default is None else bindings.value(Literal_(one.default)))
+        for name, one in declared.items()
+    ]

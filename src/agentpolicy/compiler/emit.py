@@ -1,0 +1,356 @@
+"""Generates the decide functions of one layer: Python source, and the tables and constants that it works on.
+
+For each action there is one function. It answers for effects that are fully known, under a session that lacks no
+fact; anything else goes to the careful evaluation in ``runtime``. A small rule set becomes inline tests, strictest
+first; a large one becomes a few table look-ups. Constants are never pasted into the source: they are names, filled in
+when it is loaded. The same program always gives the same source.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attrs import frozen
+
+from agentpolicy.compiler.bind import Bindings
+from agentpolicy.compiler.expression import Constants, Emitter
+from agentpolicy.compiler.inline import Inline
+from agentpolicy.compiler.tables import Alternative, argv_tables, host_tables, path_tables, tool_tables
+from agentpolicy.compiler.verdict import ALLOW, ASK, OUTCOMES
+from agentpolicy.language import checked as c
+from agentpolicy.language.check import operands, walk_test
+from agentpolicy.language.vocabulary import ACTIONS, family
+
+#: Up to this many concrete patterns (exceptions counted) for an action are tested one after the other.
+INLINE_MAX = 8
+
+#: When the generated function must hand the effect to the careful evaluation, by family.
+_CAREFUL = {
+    "fs": "not e.single or s.lacking",
+    "exec": "e.opaque or e.guarded or s.lacking",
+    "net": "e.opaque or s.lacking",
+    "tool": "e.answered or s.lacking",
+    "sql": "True",
+}
+
+
+@frozen
+class RankedRule:
+    """One rule at its rank, with its patterns concrete."""
+
+    rank: int
+    rule: c.CheckedRule
+    severity: int
+    subject: tuple[str, ...] | None
+    excepts: tuple[str, ...]
+
+    @property
+    def wide(self) -> bool:
+        """Whether doubtful readings match."""
+        return self.severity != ALLOW
+
+    def itself(self, action: str) -> bool:
+        """Whether ``x/**`` means x too in the subject."""
+        return self.wide or action == "fs.read"
+
+    def except_itself(self, action: str) -> bool:
+        """The same for exceptions, where the doubt goes the other way."""
+        return not self.wide or action == "fs.read"
+
+
+def rank_rules(layer: c.Layer, bindings: Bindings) -> list[RankedRule]:
+    """The layer's rules by severity, then file order."""
+    ordered = sorted(layer.rules, key=lambda rule: (OUTCOMES.index(rule.effect), rule.index))
+    return [
+        RankedRule(
+            rank,
+            rule,
+            OUTCOMES.index(rule.effect),
+            None if rule.subject is None else _patterns(rule.subject, bindings),
+            _patterns(rule.excepts, bindings),
+        )
+        for rank, rule in enumerate(ordered)
+    ]
+
+
+def _patterns(globs: tuple[c.Glob, ...], bindings: Bindings) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(pattern for glob in globs for pattern in bindings.patterns(glob)))
+
+
+@frozen
+class Emitted:
+    """Generated source with what it needs: all plain values, fit for a cache.
+
+    ``rows`` describes each rule for the careful evaluation; ``lines`` maps source lines (from 1) to policy lines.
+    """
+
+    source: str
+    constants: list[tuple[object, ...]]
+    tables: dict[str, dict[str, Any]]
+    rows: list[tuple[Any, ...]]
+    lines: dict[int, int]
+
+
+class LayerEmitter:
+    """Generates one layer."""
+
+    def __init__(self, layer: c.Layer, bindings: Bindings) -> None:
+        self._layer = layer
+        self._bindings = bindings
+        self._rules = rank_rules(layer, bindings)
+        self._constants = Constants()
+        self._functions: dict[str, str] = {}
+        self._out: list[str] = []
+        self._lines: dict[int, int] = {}
+        self._tables: dict[str, dict[str, Any]] = {}
+        self._found: dict[str, str | None] = {}
+
+    def emit(self) -> Emitted:
+        """The whole layer."""
+        for ranked in self._rules:
+            if ranked.rule.actions and ranked.rule.actions[0] == "exec":
+                self._look_up_programs(ranked)
+        rows = [self._row(ranked) for ranked in self._rules]
+        for action in ACTIONS:
+            self._action(action, [ranked for ranked in self._rules if action in ranked.rule.actions])
+        source = "\n".join(self._out) + "\n"
+        return Emitted(source, self._constants.rows, self._tables, rows, self._lines)
+
+    def _look_up_programs(self, ranked: RankedRule) -> None:
+        narrow = ranked.excepts if ranked.wide else ranked.subject or ()
+        for pattern in narrow:
+            word = pattern.split()[0]
+            if "*" not in word:
+                name = word.rpartition("/")[2] if "/" in word else word
+                self._found[name] = self._bindings.found(name)
+
+    # --- what the careful evaluation needs --------------------------------------
+
+    def _row(self, ranked: RankedRule) -> tuple[Any, ...]:
+        """``(id, severity, index, line, reason, actions, kind, subject, excepts, conditions, vias, guard, facts)``.
+
+        ``conditions`` and ``vias`` name generated functions by action.
+        """
+        rule = ranked.rule
+        conditions: dict[str, str] = {}
+        vias: dict[str, str] = {}
+        guard = False
+        facts: tuple[str, ...] = ()
+        if rule.condition is not None:
+            nodes = [operand for node in walk_test(rule.condition) for operand in operands(node)]
+            guard = any(isinstance(one, c.Attribute) and one.name in {"elevated", "env"} for one in nodes)
+            facts = tuple(dict.fromkeys(one.name for one in nodes if isinstance(one, c.FactName)))
+            for action in rule.actions:
+                emitter = Emitter(action, rule.effect, self._bindings, self._constants, fast=False)
+                conditions[action] = self._function("c", emitter.test(rule.condition).text, rule)
+                via = emitter.via(rule.condition) if rule.effect == "allow" else None
+                if via is not None:
+                    vias[action] = self._function("v", via, rule)
+        kind = None if not rule.actions else {"fs": "path", "exec": "argv", "net": "url"}.get(family(rule.actions[0]), "tool")
+        reason = None if rule.reason is None else self._bindings.text(rule.reason)
+        return (
+            rule.id, ranked.severity, rule.index, rule.place.line, reason, rule.actions, kind,
+            ranked.subject, ranked.excepts, conditions, vias, guard, facts,
+        )  # fmt: skip
+
+    def _function(self, prefix: str, body: str, rule: c.CheckedRule) -> str:
+        if body not in self._functions:
+            name = f"{prefix}{len(self._functions)}"
+            self._functions[body] = name
+            self._line(f"def {name}(e, s, p):  # {rule.id}, line {rule.place.line}")
+            self._line(f"    return {body}", rule)
+            self._line("")
+        return self._functions[body]
+
+    def _line(self, text: str, rule: c.CheckedRule | None = None) -> None:
+        self._out.append(text)
+        if rule is not None:
+            self._lines[len(self._out)] = rule.place.line
+
+    # --- one function for each action --------------------------------------------
+
+    def _action(self, action: str, rules: list[RankedRule]) -> None:
+        name = "decide_" + action.replace(".", "_")
+        self._line(f"def {name}(e, s):")
+        self._line(f"    if {_CAREFUL[family(action)]}:")
+        self._line(f"        return careful(e, s, {action!r})")
+        if sum(len(one.subject or ()) + len(one.excepts) + 1 for one in rules) - len(rules) <= INLINE_MAX and len(rules) <= 2 * INLINE_MAX:
+            self._inline(action, rules)
+        else:
+            self._look_up(action, rules)
+        self._line("")
+
+    def _prologue(self, action: str, rules: list[RankedRule]) -> None:
+        match family(action):
+            case "fs":
+                self._line("    p = e.path")
+            case "exec":
+                self._line("    p = None")
+                self._line("    argv = e.argv")
+                if any(one.wide != bool(part is one.excepts) for one in rules for part in (one.subject or (), one.excepts) if part):
+                    self._line("    base = e.program.rpartition('/')[2]")
+            case "net":
+                self._line("    p = None")
+                self._line("    host = e.host")
+            case _:
+                self._line("    p = None")
+
+    def _inline(self, action: str, rules: list[RankedRule]) -> None:
+        self._prologue(action, rules)
+        writer = Inline(action, self._bindings, self._constants)
+        codes = [self._tests(action, one, writer) for one in rules]
+        unsure = any(code is not None and code[1] and one.wide for one, code in zip(rules, codes, strict=True))
+        if unsure:
+            self._line("    u = None")
+        told = False
+        for one, code in zip(rules, codes, strict=True):
+            if code is None:
+                continue
+            text, three_valued = code
+            if one.severity == ALLOW and unsure and not told:
+                self._line("    if u is not None:")
+                self._line("        return U[u]")
+                told = True
+            if three_valued and one.wide:
+                subject, condition = text
+                self._line(f"    if {subject}:", one.rule)
+                self._line(f"        t = {condition}", one.rule)
+                self._line("        if t:")
+                self._line(f"            return V[{one.rank}]  # {one.rule.effect} {one.rule.id}", one.rule)
+                self._line(f"        if t is None and (u is None or u > {one.rule.index}):")
+                self._line(f"            u = {one.rule.index}")
+            else:
+                test = " and ".join(part for part in text if part != "True") or "True"
+                self._line(f"    if {test}:", one.rule)
+                self._line(f"        return V[{one.rank}]  # {one.rule.effect} {one.rule.id}", one.rule)
+        if unsure and not told:
+            self._line("    if u is not None:")
+            self._line("        return U[u]")
+        self._line(f"    return D[{action!r}]")
+
+    def _tests(self, action: str, one: RankedRule, writer: Inline) -> tuple[tuple[str, str], bool] | None:
+        """``(subject test, condition)`` and whether the condition has three values; None where it is never true."""
+        parts: list[str] = []
+        if one.subject is not None:
+            if not one.subject:
+                return None
+            parts.append(writer.any_of(one.subject, wide=one.wide, itself=one.itself(action)))
+        if one.excepts:
+            parts.append("not " + _grouped(writer.any_of(one.excepts, wide=not one.wide, itself=one.except_itself(action))))
+        subject = " and ".join(parts) or "True"
+        if one.rule.condition is None:
+            return (subject, "True"), False
+        emitter = Emitter(action, one.rule.effect, self._bindings, self._constants, fast=True)
+        code = emitter.test(one.rule.condition)
+        return (subject, code.text), code.unsure
+
+    # --- large rule sets -----------------------------------------------------------
+
+    def _look_up(self, action: str, rules: list[RankedRule]) -> None:
+        nothing = len(self._rules)
+        alternatives = [
+            Alternative(one.rank, pattern, one.wide, one.itself(action), not one.excepts and one.rule.condition is None)
+            for one in rules
+            for pattern in ((None,) if one.subject is None else one.subject)
+        ]
+        match family(action):
+            case "fs":
+                tables = path_tables(alternatives, nothing)
+            case "exec":
+                tables = argv_tables(alternatives, nothing, self._found)
+            case "net":
+                tables = host_tables(alternatives, nothing)
+            case _:
+                tables = tool_tables(alternatives, nothing)
+        tables["asks_end"] = sum(1 for one in self._rules if one.severity <= ASK)
+        self._tables[action] = tables
+        prefix = action.replace(".", "_")
+        self._line(f"    best, more = {prefix}_everywhere")
+        lines = {"fs": _fs_lines, "exec": _exec_lines, "net": _net_lines}.get(family(action), _tool_lines)(tables, prefix, action)
+        for line in lines:
+            self._line("    " + line)
+        self._line("    if more:")
+        self._line(f"        return weigh(best, more, e, s, {action!r})")
+        self._line(f"    return V[best] if best < {nothing} else D[{action!r}]")
+
+
+def _grouped(text: str) -> str:
+    return text if text.startswith("(") and text.endswith(")") else f"({text})"
+
+
+def _take(found: str) -> list[str]:
+    return [
+        f"    if {found}[0] < best:",
+        f"        best = {found}[0]",
+        f"    if {found}[1]:",
+        f"        more += {found}[1]",
+    ]
+
+
+def _probe(expression: str) -> list[str]:
+    return [f"hit = {expression}", "if hit is not None:", *_take("hit")]
+
+
+def _rest(tables: dict[str, Any], prefix: str) -> list[str]:
+    return [f"more += {prefix}_rest"] if tables["rest"] else []
+
+
+def _fs_lines(tables: dict[str, Any], prefix: str, action: str) -> list[str]:
+    lines = ["p = e.path"]
+    if tables["keys"]:
+        lines += [
+            f"i = bisect({prefix}_keys, p) - 1",
+            f"while i >= 0 and not p.startswith({prefix}_keys[i]):",
+            f"    i = {prefix}_parents[i]",
+            "if i >= 0:",
+            f"    hit = {prefix}_trees[i]",
+            *_take("hit"),
+        ]
+    if tables["exact"]:
+        lines += _probe(f"{prefix}_exact.get(p)")
+    if tables["names"] or tables["endings"]:
+        lines.append("name = p[p.rfind('/') + 1:]")
+    if tables["names"]:
+        lines += _probe(f"{prefix}_names.get(name)")
+    if tables["endings"]:
+        lines += ["i = name.rfind('.')", "if i >= 0:", *("    " + line for line in _probe(f"{prefix}_endings.get(name[i:])"))]
+    return lines + _rest(tables, prefix)
+
+
+def _exec_lines(tables: dict[str, Any], prefix: str, action: str) -> list[str]:
+    lines = ["argv = e.argv", "program = e.program", "first = argv[1] if len(argv) > 1 else ''"]
+    if tables["wide"]:
+        lines += ["base = program.rpartition('/')[2] if '/' in program else program"]
+        if any(count > 0 for count in tables["deep"].values()):
+            lines += [
+                f"depth = {prefix}_deep.get(base)",
+                "if depth and (first[:1] == '-' or depth > 1 and any(word[:1] == '-' for word in argv[2:depth + 1])):",
+                f"    return careful(e, s, {action!r})",
+            ]
+    for way, key in (("wide", "base"), ("narrow", "program")):
+        if tables[way]:
+            lines += [
+                f"found = {prefix}_{way}.get({key})",
+                "if found is not None:",
+                "    hit = found[1].get(first, found[0])",
+                *_take("hit"),
+            ]
+    return lines + _rest(tables, prefix)
+
+
+def _net_lines(tables: dict[str, Any], prefix: str, action: str) -> list[str]:
+    lines = ["host = e.host", "usual = 1 if e.usual_port else 0"]
+    if tables["hosts"]:
+        lines += [f"found = {prefix}_hosts.get(host)", "if found is not None:", "    hit = found[usual]", *_take("hit")]
+    for count in tables["counts"]:
+        lines += [
+            f"found = {prefix}_domains.get(host.split('.', -1)[-1])" if count == 1 else f"found = {prefix}_domains.get('.'.join(host.rsplit('.', {count})[-{count}:]))",
+            f"if found is not None and host.count('.') >= {count}:",
+            "    hit = found[usual]",
+            *_take("hit"),
+        ]
+    return lines + _rest(tables, prefix)
+
+
+def _tool_lines(tables: dict[str, Any], prefix: str, action: str) -> list[str]:
+    return (_probe(f"{prefix}_names.get(e.name)") if tables["names"] else []) + _rest(tables, prefix)

@@ -1,0 +1,345 @@
+"""Concrete patterns as functions of the value that they are held against.
+
+``wide`` says which way a doubtful reading goes. Ask and deny rules, and exceptions of allow rules, are wide: they
+match the thing itself beside what is inside it, a program by its base name, any port. Allow rules, and exceptions of
+ask and deny rules, are narrow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+from agentpolicy.compiler.shape import path_shape, segments
+from agentpolicy.effects.effect import Effect, ExecEffect, FileEffect, NetEffect, ToolEffect
+from agentpolicy.effects.programs import VALUE_OPTIONS
+from agentpolicy.effects.urls import address_of_host, net_effect
+from agentpolicy.language.globs import match_parts, match_star
+
+Test = Callable[[str], bool]
+#: Three-valued match of a subject: the effect, and the name of its file that is being judged.
+Subject = Callable[[Effect, "str | None"], "bool | None"]
+
+
+# --- paths --------------------------------------------------------------------
+
+
+def path_test(pattern: str, itself: bool) -> Test:
+    """Whether a canonical path matches; ``itself``: ``x/**`` means x too."""
+    kind, key = path_shape(pattern)
+    match kind:
+        case "all":
+            return lambda path: True
+        case "exact":
+            return key.__eq__
+        case "tree":
+            own = key[:-1] or "/"
+            return (lambda path: path.startswith(key) or path == own) if itself else (lambda path: path.startswith(key) and path != key)
+        case "name":
+            end = "/" + key
+            return lambda path: path.endswith(end)
+        case "ending":
+            return lambda path: path.endswith(key)
+        case "inside":
+            end = key[:-1]
+            return (lambda path: key in path or path.endswith(end)) if itself else (lambda path: key in path)
+        case _:
+            parts = segments(pattern)
+            if not itself and parts[-1] == "**":
+                parts = [*parts[:-1], "*", "**"]
+            return lambda path: match_parts(parts, segments(path))
+
+
+# --- commands -----------------------------------------------------------------
+
+
+def base_name(program: str) -> str:
+    """The last part of a program's name."""
+    return program.rpartition("/")[2]
+
+
+def program_test(word: str, wide: bool, found: Mapping[str, str | None]) -> Test:
+    """Whether a call's program word is the one that a pattern names.
+
+    ``found`` says where the host's PATH finds the programs that narrow patterns name.
+    """
+    if wide:
+        base = base_name(word)
+        if "*" in base:
+            return lambda program: match_star(base, base_name(program))
+        return lambda program: base_name(program) == base
+    if "*" in word:
+        return partial(match_star, word)
+    also = found.get(word)
+    if "/" in word:
+        bare = base_name(word)
+        return lambda program: program == word or (program == bare and found.get(bare) == word)
+    return lambda program: program in (word, also)
+
+
+def argv_test(pattern: str, wide: bool, found: Mapping[str, str | None]) -> Callable[[tuple[str, ...]], bool]:
+    """Whether all words of a command match a pattern of words."""
+    words = pattern.split()
+    if words[0] == "**":
+        return lambda argv: match_parts(words, argv)
+    program = program_test(words[0], wide, found)
+    rest = words[1:]
+    if not wide or not rest:
+        return lambda argv: bool(argv) and program(argv[0]) and match_parts(rest, argv[1:])
+    lead = leading_words(rest)
+    return lambda argv: bool(argv) and program(argv[0]) and past_options(rest, lead, argv)
+
+
+def leading_words(rest: Sequence[str]) -> int:
+    """How many words after the program name a subcommand: literal ones before the first option or wildcard."""
+    count = 0
+    for word in rest:
+        if "*" in word or word.startswith("-"):
+            break
+        count += 1
+    return count
+
+
+def past_options(rest: Sequence[str], lead: int, argv: Sequence[str]) -> bool:
+    """Whether words match with options in front of each subcommand word looked past.
+
+    Where it is not known whether an option takes the next word as its value, both readings are tried. The readings
+    are followed side by side, one set of places per subcommand word, so time stays linear for each of them.
+    """
+    if match_parts(rest, argv[1:]):
+        return True
+    known = VALUE_OPTIONS.get(base_name(argv[0]))
+    places = {1}
+    for word in rest[:lead]:
+        places = {place + 1 for place in _after_options(places, argv, known) if argv[place] == word}
+        if not places:
+            return False
+    tail = rest[lead:]
+    return any(match_parts(tail, argv[place:]) for place in places)
+
+
+def _after_options(places: set[int], argv: Sequence[str], known: frozenset[str] | None) -> set[int]:
+    """Every place at which a subcommand word may stand, options at the given places looked past."""
+    reached: set[int] = set()
+    todo = list(places)
+    while todo:
+        at = todo.pop()
+        if at in reached or at >= len(argv):
+            continue
+        reached.add(at)
+        word = argv[at]
+        if not word.startswith("-"):
+            continue
+        takes = known is not None and word in known
+        if not takes:
+            todo.append(at + 1)
+        if takes or (known is None and "=" not in word and word != "--"):
+            todo.append(at + 2)
+    return reached
+
+
+# --- addresses ----------------------------------------------------------------
+
+
+class Address:
+    """The parts of a URL or host pattern; a None part is not asked about."""
+
+    __slots__ = ("host", "path", "port", "scheme")
+
+    def __init__(self, pattern: str) -> None:
+        scheme, separator, rest = pattern.partition("://")
+        if not separator:
+            scheme, rest = "", pattern
+        authority, slash, path = rest.partition("/")
+        if authority.startswith("["):
+            host, _, port = authority[1:].partition("]")
+            port = port.removeprefix(":")
+        else:
+            host, _, port = authority.partition(":")
+        self.scheme = None if scheme in {"", "*"} else scheme
+        self.host = _pattern_host(host)
+        self.port: int | str | None = None if not port else port if port == "*" else int(port)
+        self.path = "/" + path if slash else None
+
+
+def canonical_host(host: str) -> str | None:
+    """A host as effects have it; None where it is none."""
+    return address_of_host(host).host
+
+
+def _pattern_host(host: str) -> str:
+    if "*" not in host:
+        return canonical_host(host) or host.lower()
+    if host.startswith("*.") and "*" not in host[2:]:
+        return "*." + (canonical_host(host[2:]) or host[2:].lower())
+    return host.lower().removesuffix(".")
+
+
+def host_test(pattern: str) -> Test:
+    """Whether a canonical host matches: ``*.x`` any subdomain of x, ``*`` elsewhere part of one label."""
+    host = _pattern_host(pattern)
+    if host == "*":
+        return lambda value: True
+    if "*" not in host:
+        return host.__eq__
+    if host.startswith("*."):
+        end = host[1:]
+        if "*" not in end:
+            return lambda value: value.endswith(end) and len(value) > len(end)
+        labels = ["**", "*", *end[1:].split(".")]
+    else:
+        labels = host.split(".")
+    return lambda value: match_parts(labels, value.split("."))
+
+
+def net_subject(pattern: str, wide: bool) -> Subject:
+    """Three-valued match of one address pattern."""
+    address = Address(pattern)
+    host = host_test(address.host)
+    path = None if address.path is None or address.path == "/**" else path_test(address.path, wide)
+    anywhere = address.host == "*" and address.scheme is None and path is None and (address.port == "*" or (wide and address.port is None))
+
+    def match(effect: Effect, name: str | None) -> bool | None:
+        assert isinstance(effect, NetEffect)
+        if anywhere:
+            return True
+        if effect.host is None:
+            return None
+        if effect.opaque and effect.path is not None:
+            # Clients disagree about this address: what the standard reads decides nothing alone.
+            return True if wide and standard(effect, effect.host) else None
+        return standard(effect, effect.host)
+
+    def standard(effect: NetEffect, known: str) -> bool | None:
+        if not host(known) or (address.scheme is not None and effect.scheme != address.scheme):
+            return False
+        if address.port is None:
+            if not wide and not effect.usual_port:
+                return False
+        elif address.port != "*" and effect.port != address.port:
+            return False
+        if path is None:
+            return True
+        return None if effect.path is None else path(effect.path)
+
+    return match
+
+
+# --- subjects -----------------------------------------------------------------
+
+
+def subject(
+    kind: str, patterns: Sequence[str], *, wide: bool, itself: bool, found: Mapping[str, str | None]
+) -> Subject:
+    """Three-valued match of a rule's patterns (or its exceptions) on an effect of one family."""
+    match kind:
+        case "path":
+            return _path_subject(patterns, itself)
+        case "argv":
+            return _argv_subject(patterns, wide, found)
+        case "url":
+            return _any_of([net_subject(pattern, wide) for pattern in patterns])
+        case _:
+            return _tool_subject(patterns)
+
+
+def _any_of(subjects: Sequence[Subject]) -> Subject:
+    def match(effect: Effect, name: str | None) -> bool | None:
+        unsure = False
+        for one in subjects:
+            value = one(effect, name)
+            if value:
+                return True
+            unsure = unsure or value is None
+        return None if unsure else False
+
+    return match
+
+
+def _path_subject(patterns: Sequence[str], itself: bool) -> Subject:
+    tests = [path_test(pattern, itself) for pattern in patterns]
+    everything = any(path_shape(pattern).kind == "all" for pattern in patterns)
+
+    def match(effect: Effect, name: str | None) -> bool | None:
+        if name is None:
+            return True if everything else None
+        return any(test(name) for test in tests)
+
+    return match
+
+
+def _argv_subject(patterns: Sequence[str], wide: bool, found: Mapping[str, str | None]) -> Subject:
+    tests = [argv_test(pattern, wide, found) for pattern in patterns]
+    programs = [None if pattern.split()[0] == "**" else program_test(pattern.split()[0], wide, found) for pattern in patterns]
+    everything = any(pattern.split() == ["**"] for pattern in patterns)
+
+    def match(effect: Effect, name: str | None) -> bool | None:
+        assert isinstance(effect, ExecEffect)
+        if effect.argv is not None:
+            argv = effect.argv
+            return any(test(argv) for test in tests)
+        if everything:
+            return True
+        if effect.program is None:
+            return None
+        known = effect.program
+        return None if any(test is None or test(known) for test in programs) else False
+
+    return match
+
+
+def _tool_subject(patterns: Sequence[str]) -> Subject:
+    test = value_test("tool", patterns, itself=True, wide=True)
+
+    def match(effect: Effect, name: str | None) -> bool | None:
+        assert isinstance(effect, ToolEffect)
+        return test(effect.name)
+
+    return match
+
+
+# --- values in conditions -----------------------------------------------------
+
+
+def value_test(kind: str, patterns: Sequence[str], *, itself: bool, wide: bool) -> Test:
+    """Whether a text value is matched by one of a set's patterns, read as the set's type says."""
+    tests = [_one_value(kind, pattern, itself, wide) for pattern in patterns]
+    if len(tests) == 1:
+        return tests[0]
+    return lambda value: any(test(value) for test in tests)
+
+
+def _one_value(kind: str, pattern: str, itself: bool, wide: bool) -> Test:
+    match kind:
+        case "path":
+            return path_test(pattern, itself)
+        case "tool":
+            parts = pattern.split("/")
+            return pattern.__eq__ if "*" not in pattern else lambda value: match_parts(parts, value.split("/"))
+        case "table":
+            names = pattern.split(".")
+            return lambda value: match_parts(names, value.split("."))
+        case "host":
+            test = host_test(pattern)
+            return lambda value: test(canonical_host(value) or value)
+        case "url":
+            return _url_value(pattern, wide)
+        case _:
+            return pattern.__eq__ if "*" not in pattern else partial(match_star, pattern)
+
+
+def _url_value(pattern: str, wide: bool) -> Test:
+    match = net_subject(pattern, wide)
+
+    def test(value: str) -> bool:
+        effect = net_effect("net.get", value)
+        return not effect.opaque and match(effect, None) is True
+
+    return test
+
+
+def names_of(effect: Effect) -> tuple[str | None, ...]:
+    """The names by which a rule judges an effect: both of a file, one nothing for everything else."""
+    if isinstance(effect, FileEffect):
+        return (effect.path,) if effect.single else (effect.path, effect.resolved)
+    return (None,)

@@ -1,0 +1,300 @@
+"""A layer at work: generated functions with their tables, and the careful evaluation of what is not fully known."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Mapping
+from types import CodeType
+from typing import Any, Protocol
+
+from agentpolicy.compiler.expression import known_parts
+from agentpolicy.compiler.logic import HELPERS
+from agentpolicy.compiler.match import Subject, argv_test, names_of, subject, value_test
+from agentpolicy.compiler.verdict import ALLOW, ASK, DENY, Verdict
+from agentpolicy.effects.effect import Effect
+from agentpolicy.language.vocabulary import ACTIONS, family
+
+
+class Situation(Protocol):
+    """What rules may read besides the effect. None means unknown."""
+
+    facts: Mapping[str, Any]
+    lacking: bool
+
+
+Condition = Callable[[Effect, Situation, "str | None"], "bool | None"]
+Decide = Callable[[Effect, Situation], "Verdict | None"]
+
+
+class RuleRow:
+    """One rule, ready for careful evaluation under one action."""
+
+    __slots__ = ("condition", "excepts", "facts", "guard", "index", "rank", "severity", "subject", "via")
+
+    def __init__(
+        self, rank: int, row: tuple[Any, ...], action: str, names: Mapping[str, Any], found: Mapping[str, str | None]
+    ) -> None:
+        _, severity, index, _, _, _, kind, patterns, excepts, conditions, vias, guard, facts = row
+        wide = severity != ALLOW
+        reading = action == "fs.read"
+        self.rank: int = rank
+        self.severity: int = severity
+        self.index: int = index
+        self.subject: Subject | None = (
+            None if patterns is None else subject(kind, patterns, wide=wide, itself=wide or reading, found=found)
+        )
+        self.excepts: Subject | None = (
+            subject(kind, excepts, wide=not wide, itself=not wide or reading, found=found) if excepts else None
+        )
+        self.condition: Condition | None = names.get(conditions.get(action, ""))
+        self.via: Condition | None = names.get(vias.get(action, ""))
+        self.guard: bool = guard
+        self.facts: tuple[str, ...] = facts
+
+    def value(self, e: Effect, s: Situation, names: tuple[str | None, ...]) -> tuple[bool | None, bool]:
+        """Whether the rule matches, over all names of the effect; and whether a missing fact kept that unknown."""
+        values: list[bool | None] = []
+        lacking = False
+        for name in names:
+            value, missing = self._one(e, s, name)
+            values.append(value)
+            lacking = lacking or missing
+        if self.severity == ALLOW:
+            return (False if False in values else None if None in values else True), lacking
+        return (True if True in values else None if None in values else False), lacking
+
+    def _one(self, e: Effect, s: Situation, name: str | None) -> tuple[bool | None, bool]:
+        held = True if self.subject is None else self.subject(e, name)
+        if held is False:
+            return False, False
+        if self.excepts is not None:
+            left_out = self.excepts(e, name)
+            if left_out:
+                return False, False
+            if left_out is None:
+                held = None
+        if self.condition is None:
+            return (None if held and e.opaque and self.severity == ALLOW else held), False
+        met = _safely(self.condition, e, s, name)
+        if met is None and s.lacking and any(fact not in s.facts for fact in self.facts):
+            return None, True
+        if met is False:
+            return False, False
+        if self.severity == ALLOW and e.opaque:
+            via = None if self.via is None else _safely(self.via, e, s, name)
+            return (True if held and via else None), False
+        return (held if met else None), False
+
+
+def _safely(condition: Condition, e: Effect, s: Situation, name: str | None) -> bool | None:
+    """A condition that breaks is unknown: rules fail closed one by one."""
+    try:
+        return condition(e, s, name)
+    except Exception:
+        return None
+
+
+class LayerRuntime:
+    """One compiled layer. ``decide`` maps an action to the function that answers for its effects.
+
+    Those functions give None where the layer has no opinion.
+    """
+
+    def __init__(
+        self,
+        data: Mapping[str, Any],
+        code: CodeType,
+        index: int,
+        found: Mapping[str, str | None],
+    ) -> None:
+        self.name: str = data["name"]
+        self.index = index
+        self._rows: list[tuple[Any, ...]] = data["rows"]
+        self._found = found
+        self._defaults: dict[str, Verdict | None] = {}
+        self._by_action: dict[str, list[RuleRow]] = {}
+        self._by_rank: dict[tuple[str, int], RuleRow] = {}
+        self._at = {row[2]: rank for rank, row in enumerate(self._rows)}
+        for action in ACTIONS:
+            self._defaults[action] = self._default(data["defaults"], action)
+        self._names: dict[str, Any] = {
+            **HELPERS,
+            **known_parts(),
+            "V": _Verdicts(self._verdict),
+            "U": _Verdicts(self._doubt),
+            "D": self._defaults,
+            "bisect": bisect_right,
+            "careful": self.careful,
+            "weigh": self.weigh,
+        }
+        for at, row in enumerate(data["constants"]):
+            self._names[f"K{at}"] = self._constant(row)
+        for action, tables in data["tables"].items():
+            for name, table in tables.items():
+                self._names[f"{action.replace('.', '_')}_{name}"] = table
+        exec(code, self._names)
+        self.decide: dict[str, Decide] = {
+            action: self._names["decide_" + action.replace(".", "_")] for action in ACTIONS
+        }
+
+    # --- ready-made answers ------------------------------------------------------
+
+    def _verdict(self, rank: int) -> Verdict:
+        row = self._rows[rank]
+        return Verdict(row[1], row[0], row[4], self.name, layer_index=self.index, order=rank, line=row[3])
+
+    def _doubt(self, index: int) -> Verdict:
+        rank = self._at[index]
+        row = self._rows[rank]
+        reason = f"it cannot be told whether the rule `{row[0]}` matches" + (f": {row[4]}" if row[4] else "")
+        return Verdict(
+            ASK, row[0], reason, self.name, layer_index=self.index, order=len(self._rows) + index, line=row[3], unsure=True
+        )
+
+    def _default(self, defaults: Mapping[str, tuple[str, str | None, int]], action: str) -> Verdict | None:
+        for scope in (action, family(action), ""):
+            if scope in defaults:
+                outcome, reason, line = defaults[scope]
+                if outcome == "none":
+                    return None
+                severity = {"deny": DENY, "ask": ASK, "allow": ALLOW}[outcome]
+                return self._by_default(severity, reason or f"no rule decides {_article(action)}", line)
+        return self._by_default(DENY, f"no rule allows {_article(action)}", 0)
+
+    def _by_default(self, severity: int, reason: str, line: int) -> Verdict:
+        return Verdict(severity, "default", reason, self.name, layer_index=self.index, order=2 * len(self._rows) + 1, line=line)
+
+    def _constant(self, row: tuple[Any, ...]) -> Any:
+        match row[0]:
+            case "set":
+                return frozenset(row[1])
+            case "test":
+                return value_test(row[1], row[2], itself=row[3], wide=row[4])
+            case "argv":
+                return argv_test(row[1], row[2], self._found)
+            case _:
+                return row[1]
+
+    # --- careful evaluation --------------------------------------------------------
+
+    def rules(self, action: str) -> list[RuleRow]:
+        """The rules of an action in file order, made when first asked for."""
+        known = self._by_action.get(action)
+        if known is None:
+            known = [self._rule(action, rank) for rank, row in enumerate(self._rows) if action in row[5]]
+            known.sort(key=lambda rule: rule.index)
+            self._by_action[action] = known
+        return known
+
+    def _rule(self, action: str, rank: int) -> RuleRow:
+        rule = self._by_rank.get((action, rank))
+        if rule is None:
+            rule = self._by_rank[action, rank] = RuleRow(rank, self._rows[rank], action, self._names, self._found)
+        return rule
+
+    def careful(self, e: Effect, s: Situation, action: str) -> Verdict | None:
+        """The answer to any effect, every rule weighed with three values ("Meaning" 2 to 4 and 10)."""
+        names = names_of(e)
+        guarded = getattr(e, "guarded", False)
+        answered = getattr(e, "answered", False)
+        best: int | None = None
+        doubt: int | None = None
+        missing: RuleRow | None = None
+        for rule in self.rules(action):
+            if best is not None and rule.rank > best and self._rows[best][1] == DENY:
+                continue
+            value, lacking = rule.value(e, s, names)
+            if lacking and missing is None and not (answered and rule.severity == ALLOW):
+                missing = rule
+            if value:
+                if rule.severity == ALLOW and (answered or (guarded and not rule.guard)):
+                    continue
+                if best is None or rule.rank < best:
+                    best = rule.rank
+            elif value is None and rule.severity != ALLOW and doubt is None:
+                doubt = rule.index
+        severity = None if best is None else self._rows[best][1]
+        if severity == DENY and best is not None:
+            return self._names["V"][best]  # type: ignore[no-any-return]
+        if missing is not None:
+            return self._lacks(missing, s)
+        if severity == ASK and best is not None:
+            return self._names["V"][best]  # type: ignore[no-any-return]
+        found: Verdict | None = self._names["V"][best] if best is not None else None if answered else self._defaults[action]
+        if doubt is not None and (found is None or found.severity == ALLOW):
+            return self._names["U"][doubt]  # type: ignore[no-any-return]
+        if found is not None and best is None and found.severity == ALLOW and guarded:
+            return self._by_default(DENY, "no rule that reads `elevated` or `env` allows this", found.line)
+        return found
+
+    def _lacks(self, rule: RuleRow, s: Situation) -> Verdict:
+        name = next(fact for fact in rule.facts if fact not in s.facts)
+        row = self._rows[rule.rank]
+        return Verdict(
+            DENY, "builtin:missing-fact", f"the fact `{name}` was not supplied, and the rule `{row[0]}` needs it", self.name,
+            layer_index=self.index, order=rule.rank, line=row[3],
+        )  # fmt: skip
+
+    def weigh(self, best: int, more: tuple[int, ...], e: Effect, s: Situation, action: str) -> Verdict | None:
+        """The answer where tables leave candidates open: ``best`` is certain, ``more`` must be asked."""
+        doubt: int | None = None
+        names = names_of(e)
+        for rank in sorted(set(more)) if len(more) > 1 else more:
+            if rank > best:
+                break
+            rule = self._by_rank.get((action, rank)) or self._rule(action, rank)
+            value, _ = rule.value(e, s, names)
+            if value:
+                best = rank
+                break
+            if value is None and rule.severity != ALLOW and (doubt is None or rule.index < doubt):
+                doubt = rule.index
+        found: Verdict | None = self._names["V"][best] if best < len(self._rows) else self._defaults[action]
+        if doubt is not None and (found is None or found.severity == ALLOW):
+            return self._names["U"][doubt]  # type: ignore[no-any-return]
+        return found
+
+    def asking(self, e: Effect, s: Situation) -> list[Verdict]:
+        """Every ask rule that matches an effect, doubtful ones too, in file order: all must be satisfied."""
+        names = names_of(e)
+        found: list[Verdict] = []
+        for rule in self.rules(e.action):
+            if rule.severity == ASK:
+                value, _ = rule.value(e, s, names)
+                if value:
+                    found.append(self._names["V"][rule.rank])
+        return found
+
+    def watches(self, tool: str) -> bool:
+        """Whether an ask or deny rule may match a call of this tool, so that one answered by its effects is asked too."""
+        from agentpolicy.effects.effect import ToolEffect
+
+        effect = ToolEffect(tool, {})
+        return any(
+            rule.severity != ALLOW
+            and (rule.subject is None or rule.subject(effect, None) is not False)
+            for rule in self.rules("tool")
+        )
+
+    def names_tool(self, tool: str) -> bool:
+        """Whether a rule names this tool, by a pattern of its own rather than ``any``."""
+        from agentpolicy.effects.effect import ToolEffect
+
+        effect = ToolEffect(tool, {})
+        return any(rule.subject is not None and rule.subject(effect, None) is True for rule in self.rules("tool"))
+
+
+class _Verdicts(dict[int, Verdict]):
+    """Answers by number, each made when it is first given."""
+
+    def __init__(self, make: Callable[[int], Verdict]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, key: int) -> Verdict:
+        value = self[key] = self._make(key)
+        return value
+
+
+def _article(action: str) -> str:
+    return "this command" if action == "exec" else "this tool" if action == "tool" else f"`{action}` here"

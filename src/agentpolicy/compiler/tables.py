@@ -1,0 +1,218 @@
+"""Indexes over a large set of rules, as plain data: settled answers first, candidates where a condition must be asked.
+
+A *rank* is a rule's place when rules stand by severity, then file order: of several that match, the lowest rank is the
+answer. Every table entry is ``(best, more)``: the lowest rank that is certain there, and the ranks below it that still
+need asking. What encloses an entry is settled into it when the table is built, so that one look is enough.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from attrs import frozen
+
+from agentpolicy.compiler.match import Address, base_name, leading_words
+from agentpolicy.compiler.shape import path_shape
+
+Entry = tuple[int, tuple[int, ...]]
+
+
+@frozen
+class Alternative:
+    """One concrete pattern of one rule. ``certain``: nothing else has to hold for the rule to match."""
+
+    rank: int
+    pattern: str | None  # None for ``any``
+    wide: bool
+    itself: bool
+    certain: bool
+
+
+class Slots:
+    """Entries under construction, by key."""
+
+    def __init__(self, nothing: int) -> None:
+        self._nothing = nothing
+        self._sure: dict[Any, int] = {}
+        self._more: dict[Any, set[int]] = {}
+
+    def add(self, key: Any, rank: int, *, certain: bool) -> None:
+        """Put a rank under a key."""
+        if certain:
+            self._sure[key] = min(rank, self._sure.get(key, self._nothing))
+        else:
+            self._more.setdefault(key, set()).add(rank)
+
+    def keys(self) -> list[Any]:
+        """All keys, in a fixed order."""
+        return sorted({*self._sure, *self._more})
+
+    def entry(self, key: Any, *around: Entry) -> Entry:
+        """The entry of a key, settled with those that enclose it."""
+        best = min([self._sure.get(key, self._nothing), *(one[0] for one in around)])
+        more = set(self._more.get(key, ())).union(*(one[1] for one in around))
+        return best, tuple(sorted(rank for rank in more if rank < best))
+
+    def table(self) -> dict[Any, Entry]:
+        """All entries."""
+        return {key: self.entry(key) for key in self.keys()}
+
+
+def path_tables(alternatives: Iterable[Alternative], nothing: int) -> dict[str, Any]:
+    """``everywhere``, ``exact``, ``names``, ``endings`` entries; ``keys``, ``parents``, ``trees`` for bisecting; ``rest``.
+
+    ``rest`` holds ranks whose patterns no table holds.
+    """
+    exact, names, endings, trees, everywhere = (Slots(nothing) for _ in range(5))
+    rest: set[int] = set()
+    for one in alternatives:
+        if one.pattern is None:
+            everywhere.add("", one.rank, certain=one.certain)
+            continue
+        kind, key = path_shape(one.pattern)
+        match kind:
+            case "all":
+                everywhere.add("", one.rank, certain=one.certain)
+            case "exact":
+                exact.add(key, one.rank, certain=one.certain)
+            case "tree":
+                trees.add(key, one.rank, certain=one.certain)
+                if one.itself:
+                    exact.add(key[:-1], one.rank, certain=one.certain)
+            case "name":
+                names.add(key, one.rank, certain=one.certain)
+            case "ending" if key.startswith(".") and "." not in key[1:]:
+                endings.add(key, one.rank, certain=one.certain)
+            case _:
+                rest.add(one.rank)
+    keys: list[str] = trees.keys()
+    parents: list[int] = []
+    settled: list[Entry] = []
+    open_keys: list[int] = []
+    for at, key in enumerate(keys):
+        while open_keys and not key.startswith(keys[open_keys[-1]]):
+            open_keys.pop()
+        parent = open_keys[-1] if open_keys else -1
+        parents.append(parent)
+        settled.append(trees.entry(key, *([settled[parent]] if parent >= 0 else [])))
+        open_keys.append(at)
+    return {
+        "everywhere": everywhere.entry(""),
+        "exact": exact.table(),
+        "names": names.table(),
+        "endings": endings.table(),
+        "keys": keys,
+        "parents": parents,
+        "trees": settled,
+        "rest": tuple(sorted(rest)),
+    }
+
+
+def argv_tables(alternatives: Iterable[Alternative], nothing: int, found: dict[str, str | None]) -> dict[str, Any]:
+    """``narrow`` by program as written and ``wide`` by base name: ``(entry, {first argument: entry})``.
+
+    ``deep`` gives, by base name, how many words of a command may name a subcommand of a wide pattern, so that commands
+    with an option among them take the careful way. ``rest`` as for paths.
+    """
+    programs: dict[bool, dict[str, tuple[Slots, Slots]]] = {False: {}, True: {}}
+    deep: dict[str, int] = {}
+    rest: set[int] = set()
+    everywhere = Slots(nothing)
+    for one in alternatives:
+        words = [] if one.pattern is None else one.pattern.split()
+        if one.pattern is None or words == ["**"]:
+            everywhere.add("", one.rank, certain=one.certain)
+            continue
+        if "*" in words[0]:
+            rest.add(one.rank)
+            continue
+        if one.wide:
+            base = base_name(words[0])
+            keys = [base]
+            deep[base] = max(deep.get(base, 0), leading_words(words[1:]))
+        else:
+            keys = _narrow_names(words[0], found)
+        for key in keys:
+            own, subs = programs[one.wide].setdefault(key, (Slots(nothing), Slots(nothing)))
+            if words[1:] == ["**"]:
+                own.add("", one.rank, certain=one.certain)
+            elif len(words) > 1 and "*" not in words[1]:
+                subs.add(words[1], one.rank, certain=one.certain and words[2:] == ["**"])
+            else:
+                own.add("", one.rank, certain=False)
+    result: dict[str, Any] = {"everywhere": everywhere.entry(""), "rest": tuple(sorted(rest)), "deep": deep}
+    for wide, name in ((False, "narrow"), (True, "wide")):
+        table: dict[str, tuple[Entry, dict[str, Entry]]] = {}
+        for program, (own, subs) in sorted(programs[wide].items()):
+            entry = own.entry("")
+            table[program] = entry, {sub: subs.entry(sub, entry) for sub in subs.keys()}
+        result[name] = table
+    return result
+
+
+def _narrow_names(word: str, found: dict[str, str | None]) -> list[str]:
+    names = [word]
+    if "/" in word:
+        bare = base_name(word)
+        if found.get(bare) == word:
+            names.append(bare)
+    else:
+        also = found.get(word)
+        if also is not None and also != word:
+            names.append(also)
+    return names
+
+
+def host_tables(alternatives: Iterable[Alternative], nothing: int) -> dict[str, Any]:
+    """``hosts`` and ``domains`` (parent domains, with the label counts that occur) give two entries each:
+
+    the first for any port, the second, settled with the first, for a scheme's usual port. ``rest`` as for paths.
+    """
+    hosts, domains = (Slots(nothing), Slots(nothing)), (Slots(nothing), Slots(nothing))
+    everywhere = Slots(nothing)
+    rest: set[int] = set()
+    for one in alternatives:
+        if one.pattern is None:
+            everywhere.add("", one.rank, certain=one.certain)
+            continue
+        address = Address(one.pattern)
+        plain = address.scheme is None and address.path in {None, "/**"}
+        any_port = address.port == "*" or (address.port is None and one.wide)
+        usual_port = address.port is None and not one.wide
+        certain = one.certain and plain and (any_port or usual_port)
+        if "*" not in address.host:
+            slots, key = hosts, address.host
+        elif address.host.startswith("*.") and "*" not in address.host[2:]:
+            slots, key = domains, address.host[2:]
+        else:
+            rest.add(one.rank)
+            continue
+        slots[1 if usual_port else 0].add(key, one.rank, certain=certain)
+    counts = sorted({key.count(".") + 1 for slots in domains for key in slots.keys()})
+    return {
+        "everywhere": everywhere.entry(""),
+        "hosts": _two(hosts),
+        "domains": _two(domains),
+        "counts": counts,
+        "rest": tuple(sorted(rest)),
+    }
+
+
+def _two(slots: tuple[Slots, Slots]) -> dict[str, tuple[Entry, Entry]]:
+    keys = sorted({*slots[0].keys(), *slots[1].keys()})
+    return {key: (slots[0].entry(key), slots[1].entry(key, slots[0].entry(key))) for key in keys}
+
+
+def tool_tables(alternatives: Iterable[Alternative], nothing: int) -> dict[str, Any]:
+    """``names`` entries by tool name; ``rest`` as for paths."""
+    names, everywhere = Slots(nothing), Slots(nothing)
+    rest: set[int] = set()
+    for one in alternatives:
+        if one.pattern is None:
+            everywhere.add("", one.rank, certain=one.certain)
+        elif "*" in one.pattern:
+            rest.add(one.rank)
+        else:
+            names.add(one.pattern, one.rank, certain=one.certain)
+    return {"everywhere": everywhere.entry(""), "names": names.table(), "rest": tuple(sorted(rest))}

@@ -1,0 +1,1 @@
+"""Tool call to canonical effects."""

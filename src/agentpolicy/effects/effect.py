@@ -1,0 +1,208 @@
+"""Effects: the typed things that a call would do, in the one form in which they are judged, shown and logged.
+
+Plain slotted classes, because one is built for each call. A part that is not known is ``None`` and makes the
+effect ``opaque``; ``why`` then says what could not be known.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+#: Names whose assignment in front of a command cannot change what runs.
+HARMLESS_ENV = frozenset(
+    {"LANG", "LANGUAGE", "TZ", "TERM", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CI"}
+)
+
+
+class Effect:
+    """Base of all effects. ``action`` is the action's name, ``opaque`` whether a part is unknown."""
+
+    __slots__ = ("action", "opaque", "why")
+    family: ClassVar[str] = ""
+
+    action: str
+    opaque: bool
+    why: str | None
+
+    def as_json(self) -> dict[str, Any]:
+        """The effect as the command line prints it; unknown parts are ``None``."""
+        raise NotImplementedError
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self.as_json() == other.as_json()  # type: ignore[attr-defined]
+
+    def __hash__(self) -> int:
+        return hash((self.action, self.opaque))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.as_json()!r})"
+
+
+class FileEffect(Effect):
+    """``fs.*`` on one file.
+
+    ``path`` is the canonical name as given (absolute, ``.`` and ``..`` folded, NFC), ``resolved`` the name after
+    following links. ``single`` is true where both are known and equal, so that one look decides.
+    ``size`` is the file's size in bytes where it is known.
+    """
+
+    __slots__ = ("path", "resolved", "single", "size")
+    family = "fs"
+
+    def __init__(
+        self, action: str, path: str | None, resolved: str | None, *, size: int | None = None, why: str | None = None
+    ) -> None:
+        self.action = action
+        self.path = path
+        self.resolved = resolved
+        self.opaque = path is None or resolved is None
+        self.single = path is not None and path == resolved
+        self.size = size
+        self.why = why
+
+    def as_json(self) -> dict[str, Any]:
+        return {"action": self.action, "path": self.path, "resolved": self.resolved, "many": False, "opaque": self.opaque}
+
+
+class ExecEffect(Effect):
+    """``exec`` of one command.
+
+    ``argv`` holds the words, the program first; ``flags`` its options (joined short ones split, ``=value`` cut);
+    ``env`` the assignments that it runs under beyond the host's own; ``elevated`` whether it gains rights.
+    Where the command is opaque, ``program`` and ``argv`` may be None; a command that starts others which were not
+    read is ``opaque`` although its own words are known.
+    """
+
+    __slots__ = ("argv", "cwd", "elevated", "env", "flags", "guarded", "program")
+    family = "exec"
+
+    def __init__(
+        self,
+        argv: tuple[str, ...] | None,
+        *,
+        cwd: str | None = None,
+        env: dict[str, str] | None = None,
+        elevated: bool = False,
+        program: str | None = None,
+        opaque: bool = False,
+        why: str | None = None,
+    ) -> None:
+        self.action = "exec"
+        self.argv = argv
+        self.program = argv[0] if argv else program
+        self.flags = flags_of(argv) if argv is not None else None
+        self.cwd = cwd
+        self.env = env or {}
+        self.elevated = elevated
+        self.opaque = opaque or argv is None
+        self.why = why
+        #: whether only a rule that reads ``elevated`` or ``env`` may allow it
+        self.guarded = elevated or bool(self.env and any(_matters(name) for name in self.env))
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "action": "exec",
+            "program": self.program,
+            "argv": None if self.argv is None else list(self.argv),
+            "cwd": self.cwd,
+            "flags": None if self.flags is None else list(self.flags),
+            "env": dict(self.env),
+            "elevated": self.elevated,
+            "opaque": self.opaque,
+        }
+
+
+def _matters(name: str) -> bool:
+    return name not in HARMLESS_ENV and not name.startswith("LC_")
+
+
+def flags_of(argv: tuple[str, ...]) -> tuple[str, ...]:
+    """The options among a command's words: ``-fu`` gives ``-f -u``, ``--x=1`` gives ``--x``; none after ``--``."""
+    found: list[str] = []
+    for word in argv[1:]:
+        if word == "--":
+            break
+        if word.startswith("--"):
+            found.append(word.partition("=")[0])
+        elif word[0:1] == "-" and len(word) > 1:
+            found.extend("-" + letter for letter in word[1:].partition("=")[0])
+    return tuple(found)
+
+
+class NetEffect(Effect):
+    """``net.*`` to one address.
+
+    ``host`` is canonical (lower case, IDNA, no trailing dot, IPv6 without brackets), ``port`` always a number where
+    known; ``usual_port`` says whether it is the scheme's default; ``path`` is the URL's path without its query;
+    ``private`` whether the host is an address or name that is not globally reachable.
+    """
+
+    __slots__ = ("host", "method", "path", "port", "private", "scheme", "size", "usual_port")
+    family = "net"
+
+    def __init__(
+        self,
+        action: str,
+        *,
+        scheme: str | None = None,
+        host: str | None = None,
+        port: int | None = None,
+        path: str | None = None,
+        private: bool | None = None,
+        usual_port: bool = False,
+        opaque: bool = False,
+        size: int | None = None,
+        why: str | None = None,
+    ) -> None:
+        self.action = action
+        self.method = None if action == "net.connect" else action[4:].upper()
+        self.scheme = scheme
+        self.host = host
+        self.port = port
+        self.path = path
+        self.private = private
+        self.usual_port = usual_port
+        self.opaque = opaque or host is None
+        self.size = size
+        self.why = why
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "action": self.action,
+            "scheme": self.scheme,
+            "host": self.host,
+            "port": self.port,
+            "path": self.path,
+            "method": self.method,
+            "private": self.private,
+            "opaque": self.opaque,
+        }
+
+
+class ToolEffect(Effect):
+    """The call of a tool itself: its name, its MCP server (the part before ``/``) and its arguments.
+
+    ``answered`` is true where a ``does only`` line says that other effects answer for it: ask and deny rules still
+    judge it, allow rules and defaults do not.
+    """
+
+    __slots__ = ("answered", "args", "name")
+    family = "tool"
+    # The same for every tool, and known: one of these is built for each call, so they are the class's.
+    action = "tool"
+    opaque = False
+    why = None
+
+    def __init__(self, name: str, args: dict[str, Any], answered: bool = False) -> None:
+        self.name = name
+        self.args = args
+        self.answered = answered
+
+    @property
+    def server(self) -> str | None:
+        """The MCP server that the tool belongs to, None for a tool of the host's own."""
+        head, slash, _ = self.name.partition("/")
+        return head if slash else None
+
+    def as_json(self) -> dict[str, Any]:
+        return {"action": self.action, "name": self.name, "server": self.server}

@@ -1,0 +1,314 @@
+"""Addresses on the network, read as browsers read them."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import can_ada
+
+from agentpolicy.effects.effect import NetEffect
+from agentpolicy.effects.private import is_private
+from agentpolicy.effects.recent import Recent
+from agentpolicy.effects.text import misleading, visible
+
+__all__ = ["Address", "address_of_host", "canonical_host", "host_effect", "is_private", "net_effect", "parse_url", "seen_urls"]
+
+#: Longest address that is read, in characters.
+LONGEST = 65_536
+#: Longest address that is remembered, in characters.
+_REMEMBERED = 2048
+
+#: Ports of the schemes that the URL standard knows (WHATWG URL, 3.1, special schemes).
+_SPECIAL_PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443, "ftp": 21}
+#: Ports of other schemes whose clients read a host as usual (IANA service names).
+_OTHER_PORTS: Final = {
+    "amqp": 5672,
+    "amqps": 5671,
+    "ftps": 990,
+    "git": 9418,
+    "imap": 143,
+    "imaps": 993,
+    "ldap": 389,
+    "ldaps": 636,
+    "mongodb": 27017,
+    "mqtt": 1883,
+    "mqtts": 8883,
+    "mysql": 3306,
+    "nats": 4222,
+    "postgres": 5432,
+    "postgresql": 5432,
+    "redis": 6379,
+    "rediss": 6379,
+    "rsync": 873,
+    "sftp": 22,
+    "smtp": 25,
+    "smtps": 465,
+    "ssh": 22,
+    "telnet": 23,
+}
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://").match
+_ESCAPE = re.compile("%(?:([0-9A-Fa-f]{2}))?")
+_HIDDEN = re.compile("%(?:2f|5c|00)", re.IGNORECASE).search
+_DOTS = re.compile(r"(?:^|[/\\])\.\.?(?:[/\\]|$)").search
+_UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+_PORT = re.compile("[0-9]{1,5}").fullmatch
+# How often an escape may itself be escaped before nobody knows what a server makes of it.
+_MOST_ESCAPES = 3
+
+
+class Address:
+    """An address in its parts; ``None`` where a part is not there or not known.
+
+    ``host`` is lower case and IDNA (no trailing dot, no brackets), ``port`` a number, the scheme's own filled in,
+    ``usual_port`` whether it is that one, ``path`` without query and fragment with needless escapes undone,
+    ``userinfo`` whether a user stands in front of the host. ``why`` says why the address is opaque, None where it is not.
+    """
+
+    __slots__ = ("host", "path", "port", "private", "scheme", "userinfo", "usual_port", "why")
+
+    def __init__(
+        self,
+        scheme: str | None = None,
+        host: str | None = None,
+        port: int | None = None,
+        usual_port: bool = False,
+        path: str | None = None,
+        private: bool | None = None,
+        userinfo: bool = False,
+        why: str | None = None,
+    ) -> None:
+        self.scheme = scheme
+        self.host = host
+        self.port = port
+        self.usual_port = usual_port
+        self.path = path
+        self.private = private
+        self.userinfo = userinfo
+        self.why = why
+
+    @property
+    def opaque(self) -> bool:
+        """Whether a part is unknown, or clients read it differently."""
+        return self.why is not None or self.host is None
+
+    def __repr__(self) -> str:
+        return f"Address({self.scheme!r}, {self.host!r}, {self.port!r}, {self.path!r}, why={self.why!r})"
+
+
+_addresses: Recent[Address] = Recent()
+_hosts: Recent[Address] = Recent()
+#: Effects of URLs seen before, by action.
+seen_urls: Final[dict[str, Recent[NetEffect]]] = {}
+
+
+def parse_url(text: str) -> Address:
+    """An absolute URL in its parts (WHATWG URL Standard). Never raises; what cannot be read has a ``why``.
+
+    Parts are given wherever the standard gives them. An address is opaque all the same where clients are known to read
+    it differently or a server may: control and invisible characters, backslashes, an escaped slash, broken escapes.
+    """
+    found = _addresses.get(text)
+    if found is None:
+        found = _parse(text)
+        if len(text) <= _REMEMBERED:
+            _addresses.keep(text, found)
+    return found
+
+
+def net_effect(action: str, target: str) -> NetEffect:
+    """The effect of ``action`` on a URL; ``net.connect`` also takes ``host``, ``host:port`` and ``[v6]:port``."""
+    if action == "net.connect" and _SCHEME(target) is None:
+        return host_effect(action, target)
+    seen = seen_urls.get(action)
+    if seen is None:
+        seen = seen_urls[action] = Recent(512)
+    found = seen.get(target)
+    if found is None:
+        found = _effect(action, parse_url(target))
+        if len(target) <= _REMEMBERED:
+            seen.keep(target, found)
+    return found
+
+
+def host_effect(action: str, target: str) -> NetEffect:
+    """The effect of ``action`` on a host: ``example.org``, ``example.org:8080``, ``10.0.0.1``, ``[::1]:80``."""
+    return _effect(action, address_of_host(target))
+
+
+def address_of_host(text: str) -> Address:
+    """A host with or without a port in its parts; the scheme and the path are not known."""
+    found = _hosts.get(text)
+    if found is None:
+        found = _parse_host(text)
+        if len(text) <= _REMEMBERED:
+            _hosts.keep(text, found)
+    return found
+
+
+def _effect(action: str, found: Address) -> NetEffect:
+    return NetEffect(
+        action,
+        scheme=found.scheme,
+        host=found.host,
+        port=found.port,
+        path=found.path,
+        private=found.private,
+        usual_port=found.usual_port,
+        opaque=found.why is not None,
+        why=found.why,
+    )
+
+
+def _parse(text: str) -> Address:
+    if len(text) > LONGEST:
+        return Address(why=f"the address is longer than {LONGEST} characters")
+    why = _unclear(text)
+    try:
+        url = can_ada.parse(text)
+    except (ValueError, TypeError):  # TypeError: text that cannot be written as UTF-8
+        shown = visible(text if len(text) <= 200 else text[:200] + "…")
+        return Address(why=why or f"`{shown}` is not an absolute address")
+    scheme = url.protocol[:-1]
+    raw = url.hostname
+    if not raw:
+        # What has no host stays on this machine.
+        return Address(scheme, private=True, why=why or f"an address with `{scheme}:` has no host")
+    usual = _SPECIAL_PORTS.get(scheme)
+    known = usual is not None
+    host: str | None = raw
+    if usual is None:
+        usual = _OTHER_PORTS.get(scheme)
+        if usual is not None:
+            # Outside the standard's own schemes a host is any text; clients of these read it as in the others.
+            host = _http_host(raw)
+            if host is None:
+                return Address(scheme, why=why or f"`{visible(raw)}` is not a host")
+            known = True
+        elif why is None:
+            why = f"nothing is known of `{scheme}:` addresses"
+    assert host is not None
+    if host[0] == "[":
+        host = host[1:-1]
+    if host[-1] == ".":
+        host = host.rstrip(".") or "."
+    port_text = url.port
+    port = int(port_text) if port_text else usual
+    path = url.pathname
+    if "%" in path:
+        path, trouble = _escapes(path)
+        why = why or trouble
+    if host == ".":
+        why = why or "the host is a dot"
+    return Address(
+        scheme,
+        host,
+        port,
+        port is not None and port == usual,
+        path,
+        is_private(host, one_label=known),
+        bool(url.username or url.password),
+        why,
+    )
+
+
+def _unclear(text: str) -> str | None:
+    """Why clients may not agree on what a text says, before it is read."""
+    odd = misleading(text)
+    if odd is not None:
+        return f"the address holds {odd}"
+    if "\\" in text:
+        return "the address holds a backslash, which some clients read as a slash"
+    if not text.isascii() and ("ß" in text or "ς" in text or "ẞ" in text):
+        return "the address holds a letter that clients spell in different ways (`ß`, `ς`)"
+    return None
+
+
+def _escapes(path: str) -> tuple[str, str | None]:
+    """The path with escapes of unreserved characters undone and the others in capitals (RFC 3986, 6.2.2), and trouble."""
+    for found in _ESCAPE.finditer(path):
+        if found.group(1) is None:
+            return path, "the path has a `%` that escapes nothing"
+    layer = path
+    for _ in range(_MOST_ESCAPES):
+        if _HIDDEN(layer) is not None:
+            return path, "the path holds an escaped slash, backslash or NUL"
+        deeper = _ESCAPE.sub(_unescape, layer)
+        if deeper == layer:
+            break
+        layer = deeper
+        if layer is not path and _DOTS(layer) is not None and _DOTS(path) is None:
+            return path, "the path holds escaped dots that lead elsewhere"
+        if "%" not in layer:
+            break
+    else:
+        return path, "the path is escaped many times over"
+    return _ESCAPE.sub(_tidy, path), None
+
+
+def _unescape(found: re.Match[str]) -> str:
+    digits = found.group(1)
+    return found.group() if digits is None else chr(int(digits, 16))
+
+
+def _tidy(found: re.Match[str]) -> str:
+    code = int(found.group(1), 16)
+    return chr(code) if code in _UNRESERVED else found.group().upper()
+
+
+def canonical_host(text: str) -> str | None:
+    """A host alone, without a port, in its canonical form: lower case, IDNA, no trailing dot, no brackets.
+
+    None where the text is not a host that clients agree on.
+    """
+    found = address_of_host(text)
+    return None if found.port is not None or found.why is not None else found.host
+
+
+def _http_host(raw: str) -> str | None:
+    """A host as http would read it, brackets kept."""
+    try:
+        url = can_ada.parse(f"http://{raw}/")
+    except (ValueError, TypeError):
+        return None
+    return url.hostname or None
+
+
+def _parse_host(text: str) -> Address:
+    if len(text) > LONGEST:
+        return Address(why=f"the address is longer than {LONGEST} characters")
+    shown = visible(text if len(text) <= 200 else text[:200] + "…")
+    why = _unclear(text)
+    if why is not None:
+        return Address(why=why)
+    name, port_text = text, None
+    if text[:1] == "[":
+        name, bracket, rest = text.partition("]")
+        name += bracket
+        if rest:
+            if rest[0] != ":":
+                return Address(why=f"`{shown}` is not a host")
+            port_text = rest[1:]
+    elif text.count(":") == 1:
+        name, _, port_text = text.partition(":")
+    elif ":" in text:
+        name = f"[{text}]"
+    port: int | None = None
+    if port_text is not None:
+        if _PORT(port_text) is None or int(port_text) > 65535:
+            return Address(why=f"`{shown}` has no proper port")
+        port = int(port_text)
+    if not name or any(one in name for one in "/?#@ "):
+        return Address(why=f"`{shown}` is not a host")
+    host = _http_host(name)
+    if host is None:
+        return Address(why=f"`{shown}` is not a host")
+    if host[0] == "[":
+        host = host[1:-1]
+    if host[-1] == ".":
+        host = host.rstrip(".")
+        if not host:
+            return Address(why=f"`{shown}` is not a host")
+    # A target that names no port leaves it to the client, which takes its usual one.
+    return Address(None, host, port, port is None, None, is_private(host))

@@ -1,0 +1,164 @@
+"""The answer to one call."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from agentpolicy.compiler.verdict import Verdict
+from agentpolicy.effects.call import ToolCall
+from agentpolicy.effects.effect import Effect
+
+if TYPE_CHECKING:
+    from agentpolicy.engine.policy import Policy
+    from agentpolicy.engine.situation import Situation
+
+
+class Decision:
+    """What a policy answers to one call, and what it judged.
+
+    ``outcome`` is ``allow``, ``ask`` or ``deny``; ``rule`` the id of the rule that decided (``default`` for a default,
+    ``builtin:…`` for what no rule is needed for); ``reason`` what the agent and an approver read; ``layer`` the policy
+    file's name. ``effects`` and ``verdicts`` stand in parallel. What takes work to make is made when asked for.
+    """
+
+    __slots__ = ("_digest", "_id", "_policy", "_situation", "call", "effects", "verdict", "verdicts")
+
+    def __init__(
+        self,
+        call: ToolCall,
+        effects: Sequence[Effect],
+        verdicts: Sequence[Verdict],
+        verdict: Verdict,
+        policy: Policy,
+        situation: Situation,
+    ) -> None:
+        self.call = call
+        self.effects = effects
+        self.verdicts = verdicts
+        self.verdict = verdict
+        self._policy = policy
+        self._situation = situation
+        self._digest: str | None = None
+        self._id: str | None = None
+
+    @property
+    def id(self) -> str:
+        """A random name of this decision, by which the log ties its events together."""
+        if self._id is None:
+            self._id = secrets.token_hex(8)
+        return self._id
+
+    @property
+    def outcome(self) -> str:
+        """``allow``, ``ask`` or ``deny``."""
+        return self.verdict.outcome
+
+    @property
+    def rule(self) -> str:
+        """The id of the rule that decided."""
+        return self.verdict.rule
+
+    @property
+    def reason(self) -> str | None:
+        """Why, in the policy's words."""
+        return self.verdict.reason
+
+    @property
+    def layer(self) -> str | None:
+        """The name of the layer that decided."""
+        return self.verdict.layer
+
+    @property
+    def allowed(self) -> bool:
+        """Whether the call may run as it is."""
+        return self.verdict.outcome == "allow"
+
+    @property
+    def policy(self) -> str:
+        """The digest of the policy that answered."""
+        return self._policy.digest
+
+    @property
+    def session(self) -> str | None:
+        """The id of the session in which the call was judged."""
+        return self._situation.session_id
+
+    @property
+    def asks(self) -> tuple[Verdict, ...]:
+        """Every ask rule that must be satisfied before the call may run; empty unless the outcome is ``ask``."""
+        if self.outcome != "ask":
+            return ()
+        found: dict[tuple[int, str], Verdict] = {}
+        for effect, verdict in zip(self.effects, self.verdicts, strict=True):
+            for one in (*self._policy.asking(effect, self._situation), verdict):
+                if one.outcome == "ask":
+                    found.setdefault((one.layer_index, one.rule), one)
+        return tuple(sorted(found.values(), key=lambda one: (one.layer_index, one.order)))
+
+    @property
+    def digest(self) -> str:
+        """``sha256:…`` over everything that makes this call this call.
+
+        Tool, arguments, effects, directory, environment, session, agent and policy: an approval is bound to it, so
+        that nothing can be swapped afterwards.
+        """
+        if self._digest is None:
+            call, situation = self.call, self._situation
+            whole = {
+                "tool": call.tool,
+                "action": call.action,
+                "target": call.target,
+                "args": dict(call.args),
+                "cwd": call.cwd,
+                "home": call.home,
+                "env": None if call.env is None else dict(call.env),
+                "expand_tilde": call.expand_tilde,
+                "effects": [effect.as_json() for effect in self.effects],
+                "session": situation.session_id,
+                "agent": [situation.agent_name, situation.agent_role],
+                "user": situation.user_name,
+                "policy": self.policy,
+            }
+            self._digest = "sha256:" + hashlib.sha256(_canonical(whole)).hexdigest()
+        return self._digest
+
+    def as_json(self) -> dict[str, Any]:
+        """The decision as the command line prints it."""
+        return {
+            "outcome": self.outcome,
+            "rule": self.rule,
+            "reason": self.reason,
+            "layer": self.layer,
+            "effects": [
+                {**effect.as_json(), "outcome": verdict.outcome, "rule": verdict.rule}
+                for effect, verdict in zip(self.effects, self.verdicts, strict=True)
+            ],
+            "approvals": [{"rule": one.rule, "layer": one.layer, "reason": one.reason} for one in self.asks],
+            "digest": self.digest,
+            "policy": self.policy,
+        }
+
+    def __repr__(self) -> str:
+        return f"<Decision {self.outcome} by {self.rule} on {self.call!r}>"
+
+
+def _canonical(whole: dict[str, Any]) -> bytes:
+    # What JSON cannot say (a call refused for its arguments) is told apart by its representation.
+    return orjson.dumps(whole, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS, default=_other) if _plain(whole) else ascii(whole).encode()
+
+
+def _other(value: object) -> str:
+    return f"{type(value).__name__}:{value!r}"
+
+
+def _plain(whole: dict[str, Any]) -> bool:
+    try:
+        orjson.dumps(whole, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS, default=_other)
+    except (TypeError, ValueError, RecursionError):
+        return False
+    return True

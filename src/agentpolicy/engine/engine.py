@@ -1,0 +1,430 @@
+"""The engine: answers what calls may do, obtains approvals, and lets calls go."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import threading
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal
+
+from agentpolicy.compiler.cache import Cache, default_directory
+from agentpolicy.compiler.verdict import ASK, DENY, Verdict
+from agentpolicy.effects.call import ToolCall
+from agentpolicy.effects.effect import Effect
+from agentpolicy.effects.host import Host
+from agentpolicy.effects.tools import BadCall, ToolShape, effects_of, join
+from agentpolicy.engine.decision import Decision
+from agentpolicy.engine.errors import ApprovalRequired, Denied, FactError
+from agentpolicy.engine.policy import Policy, PolicyNames
+from agentpolicy.engine.protect import OWN_FILES, Protected
+from agentpolicy.engine.record import Recorder, decided, settled
+from agentpolicy.engine.reload import Reload, compare
+from agentpolicy.engine.review import ApprovalRequest, Reviewer, aask, ask
+from agentpolicy.engine.session import Session, current
+from agentpolicy.engine.situation import Agent, Clock, Situation, User, check_facts
+
+Mode = Literal["enforce", "observe"]
+
+
+def _builtin(rule: str, reason: str) -> Verdict:
+    return Verdict(DENY, f"builtin:{rule}", reason, None, order=-1)
+
+
+class Engine:
+    """Decides calls by a policy.
+
+    Args:
+        policy: the compiled policy. ``Engine.load`` reads one.
+        facts: facts that hold for every session.
+        agent, user: who acts and for whom, where a session does not say; a name alone will do.
+        reviewer: answers questions: a callable that is given an ``ApprovalRequest``; only ``True`` approves. May be async.
+        recorder: keeps decisions; see ``agentpolicy.engine.record``. If it fails, calls do not run.
+        mode: ``"observe"`` lets everything run and records what would have been answered.
+        clock: gives seconds since the epoch.
+        host: where calls start when they do not say, and the file system that links are followed on.
+        protect: more files and directories that no guarded call may touch.
+
+    Engines are safe to share between threads and tasks.
+
+    Raises:
+        FactError: a fact that the policy does not declare, or of the wrong type.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        *,
+        facts: Mapping[str, Any] | None = None,
+        agent: Agent | str | None = None,
+        user: User | str | None = None,
+        reviewer: Reviewer | None = None,
+        recorder: Recorder | None = None,
+        mode: Mode = "enforce",
+        clock: Clock = time.time,
+        host: Host | None = None,
+        protect: Iterable[str | os.PathLike[str]] = (),
+    ) -> None:
+        if mode not in ("enforce", "observe"):
+            raise ValueError(f"mode is 'enforce' or 'observe', not {mode!r}")
+        self.mode: Mode = mode
+        self.clock = clock
+        self.host = host or Host()
+        self.reviewer = reviewer
+        self.recorder = recorder
+        self.agent = Agent(agent) if isinstance(agent, str) else agent or Agent()
+        self.user = User(user) if isinstance(user, str) else user or User()
+        self._facts = dict(facts or {})
+        self._more_protected = tuple(os.fspath(path) for path in protect)
+        self._declared: dict[str, ToolShape] = {}
+        self._swap = threading.RLock()
+        self._origin: tuple[list[str], dict[str, Any], bool | Cache] | None = None
+        self._homes: dict[str, Policy] = {}
+        self._state = self._prepare(policy)
+
+    @classmethod
+    def load(
+        cls,
+        names: PolicyNames,
+        *,
+        params: Mapping[str, Any] | None = None,
+        cache: bool | Cache = True,
+        host: Host | None = None,
+        **options: Any,
+    ) -> Engine:
+        """An engine on a policy file, ``preset:NAME``, or several as layers, outermost first.
+
+        Args:
+            names: one name or several.
+            params: values of the policy's parameters.
+            cache: whether a compiled policy may be kept on disk and taken from there.
+            host: as for the engine.
+            options: as for the engine.
+
+        Raises:
+            PolicyError: with every error of the policy.
+            FactError: as for the engine.
+        """
+        host = host or Host()
+        policy = Policy.load(names, params=params, host=host, cache=cache)
+        engine = cls(policy, host=host, **options)
+        listed = [names] if isinstance(names, str | os.PathLike) else list(names)
+        engine._origin = ([os.fspath(name) for name in listed], dict(params or {}), cache)
+        return engine
+
+    # --- the policy --------------------------------------------------------------------
+
+    @property
+    def policy(self) -> Policy:
+        """The policy in force."""
+        return self._state.policy
+
+    def swap(self, policy: Policy) -> Reload:
+        """Put another policy in force, in one assignment; calls under way keep the one they began with.
+
+        Raises:
+            FactError: the engine's facts do not fit the new policy; the old one stays.
+        """
+        with self._swap:
+            before = self._state.policy
+            state = self._prepare(policy)
+            self._homes = {}
+            self._state = state
+            return compare(before, policy)
+
+    def reload(self) -> Reload:
+        """Read the policy's files again and put them in force.
+
+        Returns:
+            What became wider.
+
+        Raises:
+            PolicyError: the new files have errors; the old policy stays.
+            FactError: the engine's facts do not fit the new policy; the old one stays.
+            ValueError: the engine was not made by ``Engine.load``.
+        """
+        if self._origin is None:
+            raise ValueError("this engine was given a compiled policy; use swap()")
+        names, params, cache = self._origin
+        with self._swap:
+            return self.swap(Policy.load(names, params=params, host=self.host, cache=cache))
+
+    def declare(self, shape: ToolShape) -> None:
+        """Make a tool known by the host's word. It adds to what the policy says of the tool.
+
+        Raises:
+            ValueError: the policy gives a parameter of the tool another type.
+        """
+        with self._swap:
+            before = dict(self._declared)
+            known = before.get(shape.name)
+            self._declared = {**before, shape.name: shape if known is None else join(known, shape)}
+            try:
+                self._state = self._prepare(self._state.policy)
+            except BaseException:
+                self._declared = before
+                raise
+
+    def shape(self, tool: str) -> ToolShape | None:
+        """What is declared of a tool, by the policy and the host together."""
+        return self._state.shapes.get(tool)
+
+    def _prepare(self, policy: Policy) -> _State:
+        shapes = dict(policy.tools)
+        for name, shape in self._declared.items():
+            shapes[name] = join(shapes[name], shape) if name in shapes else shape
+        own = [*policy.sources, *self._more_protected]
+        if policy.sources:
+            own.append(default_directory())
+        log = getattr(self.recorder, "path", None)
+        if isinstance(log, str):
+            own.append(log)
+        situation = self.situation(policy, self._facts, self.agent, self.user, None)
+        return _State(policy, shapes, Protected(path for path in own if not path.startswith("<")), situation)
+
+    def situation(
+        self, policy: Policy, facts: Mapping[str, Any], agent: Agent, user: User, session_id: str | None
+    ) -> Situation:
+        """What rules may read, under a policy.
+
+        Raises:
+            FactError: a fact that the policy does not declare, or of the wrong type.
+        """
+        known, lacking = check_facts(policy.facts, facts)
+        return Situation(
+            known, lacking=lacking, agent=agent, user=user, host_os=self.host.os_name, session_id=session_id, clock=self.clock
+        )
+
+    # --- sessions ------------------------------------------------------------------------
+
+    def session(
+        self,
+        *,
+        user: User | str | None = None,
+        agent: Agent | str | None = None,
+        facts: Mapping[str, Any] | None = None,
+        id: str | None = None,
+    ) -> Session:
+        """A session: one run of an agent. ``with engine.session() as session:`` makes it the context's.
+
+        Raises:
+            FactError: a fact that the policy does not declare, or of the wrong type.
+        """
+        return Session(
+            self,
+            id or secrets.token_hex(8),
+            User(user) if isinstance(user, str) else user or self.user,
+            Agent(agent) if isinstance(agent, str) else agent or self.agent,
+            {**self._facts, **(facts or {})},
+        )
+
+    def current_session(self) -> Session | None:
+        """The session of this context, if it is one of this engine's."""
+        session = current()
+        return session if session is not None and session.engine is self else None
+
+    # --- deciding --------------------------------------------------------------------------
+
+    def decide(self, call: ToolCall, session: Session | None = None) -> Decision:
+        """What the policy answers to a call. A pure question: nothing runs, nothing changes, nobody is asked.
+
+        Whatever goes wrong in answering is a deny with its reason; nothing is raised.
+        """
+        state = self._state
+        situation = state.situation
+        try:
+            policy = state.policy
+            if session is not None:
+                situation = session.situation(policy)
+            if call.home is not None and call.home != self.host.home:
+                policy = self._at_home(policy, call.home)
+            if policy.reads_time or call.facts is not None or call.time is not None:
+                situation = self._special(call, policy, situation, session)
+            effects = effects_of(call, state.shapes, self.host)
+            if call.action is None and call.tool not in state.shapes and not policy.names_tool(call.tool):
+                unknown = _builtin("unknown-tool", f"nobody declares the tool `{call.tool}`")
+                return Decision(call, effects, [unknown] * len(effects), unknown, policy, situation)
+            return self._weigh(call, effects, policy, situation, state.protected)
+        except BadCall as error:
+            return Decision(call, (), (), _builtin(error.code, error.reason), state.policy, situation)
+        except FactError as error:
+            return Decision(call, (), (), _builtin("bad-fact", str(error)), state.policy, situation)
+        except Exception as error:
+            reason = f"the call could not be judged ({type(error).__name__})"
+            return Decision(call, (), (), _builtin("internal-error", reason), state.policy, situation)
+
+    def _weigh(
+        self, call: ToolCall, effects: Sequence[Effect], policy: Policy, situation: Situation, protected: Protected
+    ) -> Decision:
+        judged: list[Effect] = []
+        verdicts: list[Verdict] = []
+        best: Verdict | None = None
+        for effect in effects:
+            answered = effect.family == "tool" and effect.answered  # type: ignore[attr-defined]
+            if answered and not policy.watches(effect.name):  # type: ignore[attr-defined]
+                continue
+            verdict = OWN_FILES if protected.hit(effect, call.args) else policy.judge(effect, situation)
+            if verdict is None or (answered and verdict.rule == "default"):
+                continue
+            judged.append(effect)
+            verdicts.append(verdict)
+            if best is None or (verdict.severity, verdict.layer_index, verdict.order) < (
+                best.severity,
+                best.layer_index,
+                best.order,
+            ):
+                best = verdict
+        if best is None:
+            best = _builtin("no-effect", "the call has no effect that could be judged")
+        return Decision(call, judged, verdicts, best, policy, situation)
+
+    def _special(self, call: ToolCall, policy: Policy, situation: Situation, session: Session | None) -> Situation:
+        if call.facts is not None:
+            known, lacking = check_facts(policy.facts, {**(self._facts if session is None else session.facts), **call.facts})
+            situation = situation.with_facts(known, lacking)
+        return situation.at(self.clock() if call.time is None else call.time)
+
+    def _at_home(self, policy: Policy, home: str) -> Policy:
+        """The policy with ``~`` in its patterns meaning another home."""
+        with self._swap:
+            if home not in self._homes:
+                if self._origin is None:
+                    raise BadCall("bad-call", "the call names another home directory than the policy is bound to")
+                names, params, cache = self._origin
+                host = Host(cwd=self.host.cwd, home=home, files=self.host.files, os_name=self.host.os_name)
+                found = Policy.load(names, params=params, host=host, cache=cache)
+                if len(self._homes) >= 8:
+                    self._homes.clear()
+                self._homes[home] = found
+            return self._homes[home]
+
+    # --- letting calls go --------------------------------------------------------------------
+
+    def authorize(self, call: ToolCall, session: Session | None = None) -> Decision:
+        """Let a call go, or raise. Asks the reviewer where the policy asks, decides again, records, then returns.
+
+        Raises:
+            Denied: the policy or the reviewer refused, the decision could not be recorded, or the answer changed.
+            ApprovalRequired: a person has to agree and nobody can be asked here.
+        """
+        decision = self.decide(call, session)
+        answer: bool | None = None
+        if decision.outcome == "ask" and self.mode == "enforce" and self.reviewer is not None:
+            try:
+                answer = ask(self.reviewer, ApprovalRequest(decision))
+            except Exception as error:
+                self._refuse(decision, session, f"the reviewer failed ({type(error).__name__})", error)
+            if answer is None:
+                self._record(decision, session, released=False, approved=False)
+                raise ApprovalRequired(_message(decision, "the reviewer is async: use aauthorize()"), decision)
+        return self._release(call, decision, session, answer)
+
+    async def aauthorize(self, call: ToolCall, session: Session | None = None) -> Decision:
+        """``authorize`` for async code: the reviewer may be async.
+
+        Raises:
+            Denied: as for ``authorize``.
+            ApprovalRequired: as for ``authorize``.
+        """
+        decision = self.decide(call, session)
+        answer: bool | None = None
+        if decision.outcome == "ask" and self.mode == "enforce" and self.reviewer is not None:
+            try:
+                answer = await aask(self.reviewer, ApprovalRequest(decision))
+            except Exception as error:
+                self._refuse(decision, session, f"the reviewer failed ({type(error).__name__})", error)
+        return self._release(call, decision, session, answer)
+
+    def _release(self, call: ToolCall, asked: Decision, session: Session | None, answer: bool | None) -> Decision:
+        """Decide again under the session's lock, record, and let the call go or raise."""
+        with self._lock(session):
+            decision = asked if answer is None else self.decide(call, session)
+            if session is not None and session.ended:
+                self._refuse(decision, session, "the session has ended", None)
+            if self.mode == "observe":
+                self._record(decision, session, released=True, approved=False)
+                return decision
+            if decision.outcome == "allow":
+                self._record(decision, session, released=True, approved=False)
+                return decision
+            if decision.outcome == "ask" and answer is True:
+                if decision.digest != asked.digest or {one.rule for one in decision.asks} - {one.rule for one in asked.asks}:
+                    self._refuse(decision, session, "the call or the policy changed while it was reviewed", None)
+                self._record(decision, session, released=True, approved=True)
+                return decision
+            if decision.outcome == "ask" and answer is False:
+                self._refuse(decision, session, "the reviewer refused", None)
+            self._record(decision, session, released=False, approved=False)
+        if decision.outcome == "ask":
+            raise ApprovalRequired(_message(decision), decision)
+        raise Denied(_message(decision), decision)
+
+    def _lock(self, session: Session | None) -> threading.RLock:
+        return self._swap if session is None else session.lock
+
+    def _refuse(self, decision: Decision, session: Session | None, why: str, cause: BaseException | None) -> None:
+        self._record(decision, session, released=self.mode == "observe", approved=False)
+        if self.mode == "enforce":
+            raise Denied(_message(decision, why), decision) from cause
+
+    def _record(self, decision: Decision, session: Session | None, *, released: bool, approved: bool) -> None:
+        if self.recorder is None:
+            return
+        event = decided(
+            decision,
+            call_id=decision.id,
+            released=released,
+            approved=approved,
+            mode=self.mode,
+            moment=self.clock(),
+        )
+        self.keep(event, decision)
+
+    def settle(self, decision: Decision, result: str) -> None:
+        """Record how a call ended: ``ok``, ``error``, or ``not run``.
+
+        Raises:
+            Denied: it could not be recorded, and the engine enforces.
+        """
+        if self.recorder is not None:
+            self.keep(settled(decision.id, decision.session, result, self.clock()), decision)
+
+    def keep(self, event: dict[str, Any], decision: Decision) -> None:
+        """Hand an event to the recorder.
+
+        Raises:
+            Denied: it could not be kept, and the engine enforces.
+        """
+        if self.recorder is None:
+            return
+        try:
+            self.recorder.record(event)
+        except Exception as error:
+            if self.mode == "enforce":
+                raise Denied(_message(decision, f"the decision could not be recorded ({type(error).__name__})"), decision) from error
+
+
+class _State:
+    """What one policy brings; swapped as a whole."""
+
+    __slots__ = ("policy", "protected", "shapes", "situation")
+
+    def __init__(
+        self, policy: Policy, shapes: Mapping[str, ToolShape], protected: Protected, situation: Situation
+    ) -> None:
+        self.policy = policy
+        self.shapes = shapes
+        self.protected = protected
+        self.situation = situation
+
+
+def _message(decision: Decision, why: str | None = None) -> str:
+    """What the agent reads: what was refused, why, and what it may do about it."""
+    what = decision.call.tool or decision.call.action or "the call"
+    reason = decision.reason or "no reason is given"
+    if why is not None:
+        return f"`{what}` was not run: {why} ({decision.rule}: {reason})"
+    if decision.verdict.severity == ASK:
+        return f"`{what}` needs a person's approval before it may run: {reason} (rule {decision.rule})"
+    return f"`{what}` is not allowed: {reason} (rule {decision.rule})"

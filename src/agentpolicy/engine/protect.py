@@ -1,0 +1,69 @@
+"""What no guarded call may touch, without any rule: the policy, its cache, the log, and whatever the host adds."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from agentpolicy.compiler.verdict import DENY, Verdict
+from agentpolicy.effects.effect import Effect, ExecEffect, FileEffect
+
+OWN_FILES = Verdict(DENY, "builtin:own-files", "this is part of what guards the agent, and no call may touch it", None, order=-1)
+
+
+class Protected:
+    """Files and directories under all their names."""
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        names: set[str] = set()
+        for path in paths:
+            full = os.path.abspath(path)
+            names |= {full, os.path.realpath(full)}
+        self._files = frozenset(names)
+        self._inside = tuple(name.rstrip("/") + "/" for name in sorted(names))
+        self._bases = tuple(sorted({os.path.basename(name) for name in names if os.path.basename(name)}))
+
+    def __bool__(self) -> bool:
+        return bool(self._files)
+
+    def hit(self, effect: Effect, args: Mapping[str, Any]) -> bool:
+        """Whether an effect touches something protected, or may."""
+        if isinstance(effect, FileEffect):
+            return self._file(effect)
+        if isinstance(effect, ExecEffect):
+            if effect.argv is not None:
+                return any(self._word(word, effect.cwd) for word in effect.argv)
+            # The words of an opaque command are not known; its text is, as part of the arguments.
+            return any(self._mentioned(value) for value in args.values())
+        return False
+
+    def _file(self, effect: FileEffect) -> bool:
+        for name in {effect.path, effect.resolved}:
+            if name is None:
+                continue
+            if name in self._files or name.startswith(self._inside):
+                return True
+            if effect.action == "fs.delete" and self._holds(name):
+                return True
+        return False
+
+    def _holds(self, directory: str) -> bool:
+        inside = directory.rstrip("/") + "/"
+        return any(name.startswith(inside) for name in self._files)
+
+    def _word(self, word: str, cwd: str | None) -> bool:
+        if not any(base in word for base in self._bases):
+            return False
+        for part in (word, word.rpartition("=")[2]):
+            path = os.path.normpath(os.path.join(cwd or "/", os.path.expanduser(part)))
+            if path in self._files or path.startswith(self._inside):
+                return True
+            if os.path.realpath(path) in self._files:
+                return True
+        return False
+
+    def _mentioned(self, value: Any) -> bool:
+        if isinstance(value, str):
+            return any(base in value for base in self._bases)
+        return isinstance(value, list | tuple) and any(self._mentioned(one) for one in value)
