@@ -127,4 +127,8 @@ def _assert(outcome: str, engine: Engine, call: ToolCall, by: str | None, sessio
 
 
 def _deciding(decision: Decision) -> Iterable[str]:
-    return {decision.rule, *(one.rule for one in decision.verdicts if one.outcome == decision.outcome), *(one.rule for one in decision.asks)}
+    return {
+        decision.rule,
+        *(one.rule for one in decision.verdicts if one.outcome == decision.outcome),
+        *(one.rule for one in decision.asks),
+    }

@@ -18,7 +18,9 @@ from agentpolicy.language.source import Diagnostic, PolicyError
 
 
 @click.command()
-@click.option("--format", "form", type=click.Choice(["text", "json", "sarif", "github"]), default="text", show_default=True)
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json", "sarif", "github"]), default="text", show_default=True
+)
 @click.option("--json", "as_json_", is_flag=True, help="The same as --format json.")
 @click.argument("files", nargs=-1, required=True, metavar="FILE…")
 def check(form: str, as_json_: bool, files: tuple[str, ...]) -> None:
@@ -35,12 +37,19 @@ def check(form: str, as_json_: bool, files: tuple[str, ...]) -> None:
             try:
                 refuse_unready(program)
             except PolicyError as error:
-                found += (Diagnostic(one.code, one.message, one.source, one.span, one.help, "warning") for one in error.diagnostics)
+                found += (
+                    Diagnostic(one.code, one.message, one.source, one.span, one.help, "warning")
+                    for one in error.diagnostics
+                )
     found = list(dict.fromkeys(found))
     errors = sum(one.severity == "error" for one in found)
     match "json" if as_json_ else form:
         case "json":
-            click.echo(orjson.dumps({"findings": [as_json(one) for one in found], "errors": errors, "left_out": left_out}).decode())
+            click.echo(
+                orjson.dumps(
+                    {"findings": [as_json(one) for one in found], "errors": errors, "left_out": left_out}
+                ).decode()
+            )
         case "sarif":
             click.echo(orjson.dumps(sarif(found), option=orjson.OPT_INDENT_2).decode())
         case "github":
@@ -73,7 +82,8 @@ def github(one: Diagnostic) -> str:
     """A finding as a workflow command of GitHub Actions."""
     place = as_json(one)
     text = one.message if one.help is None else f"{one.message}; {one.help}"
-    where = f"file={_property(place['file'])},line={place['line']},col={place['column']},endLine={place['end_line']},endColumn={place['end_column']}"
+    names = {"file": "file", "line": "line", "col": "column", "endLine": "end_line", "endColumn": "end_column"}
+    where = ",".join(f"{name}={_property(str(place[key]))}" for name, key in names.items())
     return f"::{one.severity} {where},title={one.code}::{_data(text)}"
 
 

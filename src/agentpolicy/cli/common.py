@@ -24,7 +24,21 @@ F = TypeVar("F", bound=Callable[..., Any])
 MAX_LINE = 16 * 1024 * 1024
 #: What a line of ``decide`` or ``effects`` may hold.
 CALL_KEYS = frozenset(
-    {"tool", "args", "action", "target", "cwd", "home", "env", "session", "facts", "time", "expand_tilde", "result", "returned"}
+    {
+        "tool",
+        "args",
+        "action",
+        "target",
+        "cwd",
+        "home",
+        "env",
+        "session",
+        "facts",
+        "time",
+        "expand_tilde",
+        "result",
+        "returned",
+    }
 )
 
 
@@ -43,9 +57,9 @@ def policy_options(*, required: bool = True) -> Callable[[F], F]:
             (
                 click.option(
                     "--policy", "policies", multiple=True, required=required, metavar="FILE",
-                    help="A policy file or preset:NAME; several make layers, outermost first.",
+                    help="A policy file or preset:NAME; several make layers.",
                 ),
-                click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter of the policy."),
+                click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="A policy parameter."),
                 click.option("--fact", "facts", multiple=True, metavar="NAME=VALUE", help="A fact of the session."),
                 click.option("--agent", metavar="NAME", help="The agent: its name, or name=…,role=…"),
                 click.option("--user", metavar="NAME", help="The user: their name, or name=…,groups=a+b"),
@@ -96,7 +110,9 @@ def _parts(text: str | None, known: set[str], option: str) -> dict[str, str]:
     for part in text.split(","):
         name, _, value = part.partition("=")
         if name not in known or not value:
-            raise click.UsageError(f"{option} takes a name, or {' and '.join(sorted(known))} as name=value, not {part!r}")
+            raise click.UsageError(
+                f"{option} takes a name, or {' and '.join(sorted(known))} as name=value, not {part!r}"
+            )
         found[name] = value
     return found
 
@@ -233,7 +249,11 @@ def call_from_json(value: Mapping[str, Any]) -> ToolCall:
         if "action" in value or "target" in value:
             raise BadLine("a call has a 'tool' with 'args', or an 'action' with a 'target', not both")
         args = value.get("args")
-        return ToolCall(_typed(value, "tool", str, "text"), {} if args is None else _typed(value, "args", dict, "an object"), **where)
+        return ToolCall(
+            _typed(value, "tool", str, "text"),
+            {} if args is None else _typed(value, "args", dict, "an object"),
+            **where,
+        )
     if "action" not in value or "target" not in value:
         raise BadLine("a call has a 'tool' with 'args', or an 'action' with a 'target'")
     target = value["target"]

@@ -15,7 +15,14 @@ from agentpolicy.language.source import PolicyError
 
 
 @click.command()
-@click.option("--policy", "policies", multiple=True, required=True, metavar="FILE", help="A policy file or preset:NAME; several make layers.")
+@click.option(
+    "--policy",
+    "policies",
+    multiple=True,
+    required=True,
+    metavar="FILE",
+    help="A policy file or preset:NAME; several make layers.",
+)
 @click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter of the policy.")
 @click.option("--show", is_flag=True, help="Print the generated Python source.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was compiled as JSON.")
@@ -35,12 +42,20 @@ def compile(policies: tuple[str, ...], params: tuple[str, ...], show: bool, as_j
                     "policy": policy.name,
                     "version": policy.version,
                     "digest": policy.digest,
-                    "layers": [{"name": layer["name"], "file": layer["file"], "rules": len(layer["rows"])} for layer in layers],
+                    "layers": [
+                        {"name": layer["name"], "file": layer["file"], "rules": len(layer["rows"])} for layer in layers
+                    ],
                     "cache": Cache().directory,
                 }
             ).decode()
         )
     else:
         rules = sum(len(layer["rows"]) for layer in layers)
-        click.echo(f"{policy.name} {policy.version}: {len(layers)} layer{'s' if len(layers) != 1 else ''}, {rules} rules, {policy.digest}")
+        click.echo(
+            f"{policy.name} {policy.version}: {_count(len(layers), 'layer')}, {_count(rules, 'rule')}, {policy.digest}"
+        )
         click.echo(f"kept in {Cache().directory}")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'s' if number != 1 else ''}"

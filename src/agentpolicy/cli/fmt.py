@@ -10,7 +10,7 @@ import click
 
 from agentpolicy.cli.common import colour
 from agentpolicy.language.format import format_text
-from agentpolicy.language.parser import read_source, source_of
+from agentpolicy.language.reading import decode, read_source, source_of
 from agentpolicy.language.render import render_all
 from agentpolicy.language.source import PolicyError
 
@@ -35,7 +35,7 @@ def fmt(check: bool, files: tuple[str, ...]) -> None:
 
 def _one(name: str, check: bool) -> int:
     if name == "-":
-        source = source_of("<stdin>", sys.stdin.buffer.read())
+        source = source_of("<stdin>", decode(sys.stdin.buffer.read(), "<stdin>"))
         text = format_text(source)
         if not check:
             sys.stdout.write(text)

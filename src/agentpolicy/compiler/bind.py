@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 
 from attrs import field, frozen
 
-from agentpolicy.language.checked import Glob, Literal_, ParamDecl, Program, Scalar
+from agentpolicy.language.checked import Constant, Glob, ParamDecl, Program, Scalar
 from agentpolicy.language.findings import Findings
 from agentpolicy.language.globs import expand_braces
 from agentpolicy.language.patterns import DOLLAR, PARAMETER
@@ -44,7 +44,7 @@ class Bindings:
         filled = PARAMETER.sub(lambda found: _as_text(self.params.get(found.group(1), found.group(0))), written)
         return filled.replace(DOLLAR, "$")
 
-    def value(self, literal: Literal_) -> Bound:
+    def value(self, literal: Constant) -> Bound:
         """A constant with its parameters in place."""
         value = literal.value
         if isinstance(value, str):
@@ -132,7 +132,12 @@ def bind_params(program: Program, given: Mapping[str, object]) -> dict[str, Boun
         elif decl.type.endswith("?"):
             continue
         else:
-            findings.add("AP403", f"the parameter `{name}` has no value", decl.place, help=f"give it: `params={{{name!r}: …}}` or `--param {name}=…`")
+            findings.add(
+                "AP403",
+                f"the parameter `{name}` has no value",
+                decl.place,
+                help=f"give it: `params={{{name!r}: …}}` or `--param {name}=…`",
+            )
             continue
         if value is not None:
             values[name] = value
@@ -143,7 +148,10 @@ def bind_params(program: Program, given: Mapping[str, object]) -> dict[str, Boun
             from agentpolicy.language.tree import NOWHERE
 
             findings.add(
-                "AP405", f"no layer has a parameter `{name}`", Place(layer.source, NOWHERE), help=suggestion(name, declared)
+                "AP405",
+                f"no layer has a parameter `{name}`",
+                Place(layer.source, NOWHERE),
+                help=suggestion(name, declared),
             )
     findings.stop_on_errors()
     return values

@@ -10,7 +10,7 @@ from typing import Any
 
 from agentpolicy.compiler.bind import Bindings
 from agentpolicy.compiler.emit import LayerEmitter
-from agentpolicy.language.checked import Layer, Literal_, Missing, ParamDecl, Program, ToolDecl
+from agentpolicy.language.checked import Constant, Layer, Missing, ParamDecl, Program, ToolDecl
 from agentpolicy.language.source import Diagnostic, PolicyError
 
 #: Raised whenever artifacts change their form or meaning; older caches are ignored.
@@ -76,6 +76,7 @@ def compile_program(program: Program, bindings: Bindings) -> Artifact:
         "layers": layers,
         "tools": tool_rows(program, bindings),
         "facts": _facts(program, bindings),
+        "reads_size": any("e.size" in layer["source"] for layer in layers),
         "reads_time": any("s.time_" in layer["source"] for layer in layers),
         "heads": dict(bindings.heads),
         "programs": dict(bindings.programs),
@@ -117,7 +118,7 @@ def tool_rows(program: Program, bindings: Bindings) -> list[tuple[Any, ...]]:
 
 def _tool_row(tool: ToolDecl, bindings: Bindings) -> tuple[Any, ...]:
     parameters = tuple(
-        (one.name, one.type, one.required, None if one.default is None else bindings.value(Literal_(one.default)))
+        (one.name, one.type, one.required, None if one.default is None else bindings.value(Constant(one.default)))
         for one in tool.parameters
     )
     effects = tuple((one.action, one.parameter, one.place_parameter) for one in tool.effects)
@@ -128,6 +129,6 @@ def _facts(program: Program, bindings: Bindings) -> list[tuple[str, str, Any]]:
     """``(name, type, default)`` of every declared fact."""
     declared: dict[str, ParamDecl] = {name: one for layer in program.layers for name, one in layer.facts.items()}
     return [
-        (name, one.type, None if one.default is None else bindings.value(Literal_(one.default)))
+        (name, one.type, None if one.default is None else bindings.value(Constant(one.default)))
         for name, one in declared.items()
     ]

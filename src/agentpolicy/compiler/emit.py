@@ -146,7 +146,11 @@ class LayerEmitter:
                 via = emitter.via(rule.condition) if rule.effect == "allow" else None
                 if via is not None:
                     vias[action] = self._function("v", via, rule)
-        kind = None if not rule.actions else {"fs": "path", "exec": "argv", "net": "url"}.get(family(rule.actions[0]), "tool")
+        kind = (
+            None
+            if not rule.actions
+            else {"fs": "path", "exec": "argv", "net": "url"}.get(family(rule.actions[0]), "tool")
+        )
         reason = None if rule.reason is None else self._bindings.text(rule.reason)
         return (
             rule.id, ranked.severity, rule.index, rule.place.line, reason, rule.actions, kind,
@@ -174,7 +178,10 @@ class LayerEmitter:
         self._line(f"def {name}(e, s):")
         self._line(f"    if {_CAREFUL[family(action)]}:")
         self._line(f"        return careful(e, s, {action!r})")
-        if sum(len(one.subject or ()) + len(one.excepts) + 1 for one in rules) - len(rules) <= INLINE_MAX and len(rules) <= 2 * INLINE_MAX:
+        if (
+            sum(len(one.subject or ()) + len(one.excepts) + 1 for one in rules) - len(rules) <= INLINE_MAX
+            and len(rules) <= 2 * INLINE_MAX
+        ):
             self._inline(action, rules)
         else:
             self._look_up(action, rules)
@@ -187,7 +194,12 @@ class LayerEmitter:
             case "exec":
                 self._line("    p = None")
                 self._line("    argv = e.argv")
-                if any(one.wide != bool(part is one.excepts) for one in rules for part in (one.subject or (), one.excepts) if part):
+                if any(
+                    one.wide != bool(part is one.excepts)
+                    for one in rules
+                    for part in (one.subject or (), one.excepts)
+                    if part
+                ):
                     self._line("    base = e.program.rpartition('/')[2]")
             case "net":
                 self._line("    p = None")
@@ -236,7 +248,9 @@ class LayerEmitter:
                 return None
             parts.append(writer.any_of(one.subject, wide=one.wide, itself=one.itself(action)))
         if one.excepts:
-            parts.append("not " + _grouped(writer.any_of(one.excepts, wide=not one.wide, itself=one.except_itself(action))))
+            parts.append(
+                "not " + _grouped(writer.any_of(one.excepts, wide=not one.wide, itself=one.except_itself(action)))
+            )
         subject = " and ".join(parts) or "True"
         if one.rule.condition is None:
             return (subject, "True"), False
@@ -266,7 +280,9 @@ class LayerEmitter:
         self._tables[action] = tables
         prefix = action.replace(".", "_")
         self._line(f"    best, more = {prefix}_everywhere")
-        lines = {"fs": _fs_lines, "exec": _exec_lines, "net": _net_lines}.get(family(action), _tool_lines)(tables, prefix, action)
+        lines = {"fs": _fs_lines, "exec": _exec_lines, "net": _net_lines}.get(family(action), _tool_lines)(
+            tables, prefix, action
+        )
         for line in lines:
             self._line("    " + line)
         self._line("    if more:")
@@ -313,7 +329,11 @@ def _fs_lines(tables: dict[str, Any], prefix: str, action: str) -> list[str]:
     if tables["names"]:
         lines += _probe(f"{prefix}_names.get(name)")
     if tables["endings"]:
-        lines += ["i = name.rfind('.')", "if i >= 0:", *("    " + line for line in _probe(f"{prefix}_endings.get(name[i:])"))]
+        lines += [
+            "i = name.rfind('.')",
+            "if i >= 0:",
+            *("    " + line for line in _probe(f"{prefix}_endings.get(name[i:])")),
+        ]
     return lines + _rest(tables, prefix)
 
 
@@ -344,7 +364,9 @@ def _net_lines(tables: dict[str, Any], prefix: str, action: str) -> list[str]:
         lines += [f"found = {prefix}_hosts.get(host)", "if found is not None:", "    hit = found[usual]", *_take("hit")]
     for count in tables["counts"]:
         lines += [
-            f"found = {prefix}_domains.get(host.split('.', -1)[-1])" if count == 1 else f"found = {prefix}_domains.get('.'.join(host.rsplit('.', {count})[-{count}:]))",
+            f"found = {prefix}_domains.get(host.split('.', -1)[-1])"
+            if count == 1
+            else f"found = {prefix}_domains.get('.'.join(host.rsplit('.', {count})[-{count}:]))",
             f"if found is not None and host.count('.') >= {count}:",
             "    hit = found[usual]",
             *_take("hit"),

@@ -6,7 +6,8 @@ is taken for known. *via*: the question whether an allow rule matches an opaque 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from attrs import define, field
 
@@ -18,7 +19,13 @@ _OPERATORS = {"==": "same", "!=": "differs", "<": "less", "<=": "at_most", ">": 
 #: Attributes that a fully known effect always has, by family, and how generated code reads them.
 _KNOWN = {
     "fs": {"path": "p", "name": "p.rpartition('/')[2]", "suffix": "suffix_of(p)"},
-    "exec": {"program": "e.program", "argv": "e.argv", "flags": "e.flags", "env": "tuple(e.env)", "elevated": "e.elevated"},
+    "exec": {
+        "program": "e.program",
+        "argv": "e.argv",
+        "flags": "e.flags",
+        "env": "tuple(e.env)",
+        "elevated": "e.elevated",
+    },
     "net": {"host": "e.host", "private": "e.private"},
     "tool": {"name": "e.name"},
     "sql": {},
@@ -194,11 +201,15 @@ class Emitter:
 
     def _operand(self, operand: c.Operand) -> Code:
         match operand:
-            case c.Literal_():
+            case c.Constant():
                 return Code(self._constants.name("value", self._bindings.value(operand)), unsure=False)
             case c.ParamName(name=name):
                 bound = self._bindings.params.get(name)
-                return Code("None", unsure=True) if bound is None else Code(self._constants.name("value", bound), unsure=False)
+                return (
+                    Code("None", unsure=True)
+                    if bound is None
+                    else Code(self._constants.name("value", bound), unsure=False)
+                )
             case c.FactName(name=name, type=kind):
                 key = self._constants.name("value", name)
                 sure = self._fast and not kind.endswith("?")
@@ -217,7 +228,11 @@ class Emitter:
             return Code(f"e.args.get({self._constants.name('value', name[4:])})", unsure=True)
         if name == "method":
             method = None if self._action == "net.connect" else self._action[4:].upper()
-            return Code("None", unsure=True) if method is None else Code(self._constants.name("value", method), unsure=False)
+            return (
+                Code("None", unsure=True)
+                if method is None
+                else Code(self._constants.name("value", method), unsure=False)
+            )
         known = _KNOWN[self._family].get(name)
         if known is None:
             return Code(_MAYBE[self._family][name], unsure=True)
@@ -227,7 +242,7 @@ class Emitter:
 
     def _literal(self, operand: c.Operand) -> tuple[c.Scalar, ...] | None:
         value: Bound | None = None
-        if isinstance(operand, c.Literal_):
+        if isinstance(operand, c.Constant):
             value = self._bindings.value(operand)
         elif isinstance(operand, c.ParamName):
             value = self._bindings.params.get(operand.name)
@@ -239,7 +254,7 @@ class Emitter:
 
 
 def _type(operand: c.Operand) -> str:
-    if isinstance(operand, c.Literal_):
+    if isinstance(operand, c.Constant):
         value = operand.value
         if isinstance(value, bool):
             return "bool"
@@ -262,24 +277,33 @@ def _one_kind(values: tuple[c.Scalar, ...], kind: str) -> bool:
     return bool(wanted) and all(isinstance(one, wanted) and not isinstance(one, bool) for one in values)
 
 
-def known_parts() -> dict[str, object]:
-    """Readers of attributes that an effect may lack, as generated code calls them."""
+Part = Callable[[Any, "str | None"], Any]
 
-    def read(name: str) -> object:
+
+def known_parts() -> dict[str, Part]:
+    """Readers of attributes that an effect may lack, as generated code calls them; None where one is unknown."""
+
+    def read(name: str) -> Part:
         return lambda e, p: getattr(e, name)
 
-    readers: dict[str, object] = {f"known_{name}": read(name) for name in ("program", "argv", "flags", "elevated", "host", "private", "name")}
-    readers["known_env"] = lambda e, p: tuple(e.env)
+    readers: dict[str, Part] = {f"known_{name}": read(name) for name in ("program", "argv", "flags", "host", "private")}
+    readers["known_name"] = _name
     readers["known_path"] = lambda e, p: p
     readers["known_suffix"] = lambda e, p: None if p is None else suffix_of(p)
-    tool_name = readers["known_name"]
-    readers["known_name"] = lambda e, p: (None if p is None else p.rpartition("/")[2]) if e.family == "fs" else tool_name(e, p)  # type: ignore[operator]
-    readers["suffix_of"] = suffix_of
+    # A command that could not be read may gain rights and set variables of its own.
+    readers["known_elevated"] = lambda e, p: None if e.argv is None and not e.elevated else e.elevated
+    readers["known_env"] = lambda e, p: None if e.argv is None else tuple(e.env)
     return readers
 
 
+def _name(e: Any, p: str | None) -> str | None:
+    if e.family == "tool":
+        return str(e.name)
+    return None if p is None else p.rpartition("/")[2]
+
+
 def suffix_of(path: str) -> str:
-    """The last suffix of a path's name with its dot, ``""`` where there is none: ``.gz`` of ``a.tar.gz``, none of ``.env``."""
+    """The last suffix of a path's name with its dot: ``.gz`` of ``a.tar.gz``, ``""`` of ``.env``."""
     name = path.rpartition("/")[2]
     dot = name.rfind(".")
     return name[dot:] if 0 < dot < len(name) - 1 else ""

@@ -13,7 +13,7 @@ from functools import partial
 from agentpolicy.compiler.shape import path_shape, segments
 from agentpolicy.effects.effect import Effect, ExecEffect, FileEffect, NetEffect, ToolEffect
 from agentpolicy.effects.programs import VALUE_OPTIONS
-from agentpolicy.effects.urls import address_of_host, net_effect
+from agentpolicy.effects.urls import canonical_host, net_effect
 from agentpolicy.language.globs import match_parts, match_star
 
 Test = Callable[[str], bool]
@@ -34,7 +34,11 @@ def path_test(pattern: str, itself: bool) -> Test:
             return key.__eq__
         case "tree":
             own = key[:-1] or "/"
-            return (lambda path: path.startswith(key) or path == own) if itself else (lambda path: path.startswith(key) and path != key)
+            return (
+                (lambda path: path.startswith(key) or path == own)
+                if itself
+                else (lambda path: path.startswith(key) and path != key)
+            )
         case "name":
             end = "/" + key
             return lambda path: path.endswith(end)
@@ -162,11 +166,6 @@ class Address:
         self.path = "/" + path if slash else None
 
 
-def canonical_host(host: str) -> str | None:
-    """A host as effects have it; None where it is none."""
-    return address_of_host(host).host
-
-
 def _pattern_host(host: str) -> str:
     if "*" not in host:
         return canonical_host(host) or host.lower()
@@ -197,7 +196,12 @@ def net_subject(pattern: str, wide: bool) -> Subject:
     address = Address(pattern)
     host = host_test(address.host)
     path = None if address.path is None or address.path == "/**" else path_test(address.path, wide)
-    anywhere = address.host == "*" and address.scheme is None and path is None and (address.port == "*" or (wide and address.port is None))
+    anywhere = (
+        address.host == "*"
+        and address.scheme is None
+        and path is None
+        and (address.port == "*" or (wide and address.port is None))
+    )
 
     def match(effect: Effect, name: str | None) -> bool | None:
         assert isinstance(effect, NetEffect)
@@ -270,7 +274,9 @@ def _path_subject(patterns: Sequence[str], itself: bool) -> Subject:
 
 def _argv_subject(patterns: Sequence[str], wide: bool, found: Mapping[str, str | None]) -> Subject:
     tests = [argv_test(pattern, wide, found) for pattern in patterns]
-    programs = [None if pattern.split()[0] == "**" else program_test(pattern.split()[0], wide, found) for pattern in patterns]
+    programs = [
+        None if pattern.split()[0] == "**" else program_test(pattern.split()[0], wide, found) for pattern in patterns
+    ]
     everything = any(pattern.split() == ["**"] for pattern in patterns)
 
     def match(effect: Effect, name: str | None) -> bool | None:

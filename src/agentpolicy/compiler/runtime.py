@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from types import CodeType
 from typing import Any, Protocol
 
-from agentpolicy.compiler.expression import known_parts
+from agentpolicy.compiler.expression import known_parts, suffix_of
 from agentpolicy.compiler.logic import HELPERS
 from agentpolicy.compiler.match import Subject, argv_test, names_of, subject, value_test
 from agentpolicy.compiler.verdict import ALLOW, ASK, DENY, Verdict
@@ -120,6 +120,7 @@ class LayerRuntime:
         self._names: dict[str, Any] = {
             **HELPERS,
             **known_parts(),
+            "suffix_of": suffix_of,
             "V": _Verdicts(self._verdict),
             "U": _Verdicts(self._doubt),
             "D": self._defaults,
@@ -132,7 +133,7 @@ class LayerRuntime:
         for action, tables in data["tables"].items():
             for name, table in tables.items():
                 self._names[f"{action.replace('.', '_')}_{name}"] = table
-        exec(code, self._names)
+        exec(code, self._names)  # noqa: S102 - generated here, constants passed in by name
         self.decide: dict[str, Decide] = {
             action: self._names["decide_" + action.replace(".", "_")] for action in ACTIONS
         }
@@ -148,7 +149,14 @@ class LayerRuntime:
         row = self._rows[rank]
         reason = f"it cannot be told whether the rule `{row[0]}` matches" + (f": {row[4]}" if row[4] else "")
         return Verdict(
-            ASK, row[0], reason, self.name, layer_index=self.index, order=len(self._rows) + index, line=row[3], unsure=True
+            ASK,
+            row[0],
+            reason,
+            self.name,
+            layer_index=self.index,
+            order=len(self._rows) + index,
+            line=row[3],
+            unsure=True,
         )
 
     def _default(self, defaults: Mapping[str, tuple[str, str | None, int]], action: str) -> Verdict | None:
@@ -162,7 +170,9 @@ class LayerRuntime:
         return self._by_default(DENY, f"no rule allows {_article(action)}", 0)
 
     def _by_default(self, severity: int, reason: str, line: int) -> Verdict:
-        return Verdict(severity, "default", reason, self.name, layer_index=self.index, order=2 * len(self._rows) + 1, line=line)
+        return Verdict(
+            severity, "default", reason, self.name, layer_index=self.index, order=2 * len(self._rows) + 1, line=line
+        )
 
     def _constant(self, row: tuple[Any, ...]) -> Any:
         match row[0]:
@@ -220,7 +230,9 @@ class LayerRuntime:
             return self._lacks(missing, s)
         if severity == ASK and best is not None:
             return self._names["V"][best]  # type: ignore[no-any-return]
-        found: Verdict | None = self._names["V"][best] if best is not None else None if answered else self._defaults[action]
+        found: Verdict | None = (
+            self._names["V"][best] if best is not None else None if answered else self._defaults[action]
+        )
         if doubt is not None and (found is None or found.severity == ALLOW):
             return self._names["U"][doubt]  # type: ignore[no-any-return]
         if found is not None and best is None and found.severity == ALLOW and guarded:
@@ -231,7 +243,8 @@ class LayerRuntime:
         name = next(fact for fact in rule.facts if fact not in s.facts)
         row = self._rows[rule.rank]
         return Verdict(
-            DENY, "builtin:missing-fact", f"the fact `{name}` was not supplied, and the rule `{row[0]}` needs it", self.name,
+            DENY, "builtin:missing-fact", f"the fact `{name}` was not supplied, and the rule `{row[0]}` needs it",
+            self.name,
             layer_index=self.index, order=rule.rank, line=row[3],
         )  # fmt: skip
 
@@ -254,6 +267,10 @@ class LayerRuntime:
             return self._names["U"][doubt]  # type: ignore[no-any-return]
         return found
 
+    def speaks(self, action: str) -> bool:
+        """Whether the layer has a default for an action, so that it always has an opinion."""
+        return self._defaults[action] is not None
+
     def asking(self, e: Effect, s: Situation) -> list[Verdict]:
         """Every ask rule that matches an effect, doubtful ones too, in file order: all must be satisfied."""
         names = names_of(e)
@@ -266,13 +283,12 @@ class LayerRuntime:
         return found
 
     def watches(self, tool: str) -> bool:
-        """Whether an ask or deny rule may match a call of this tool, so that one answered by its effects is asked too."""
+        """Whether an ask or deny rule may match a call of this tool, whose effects answer for it."""
         from agentpolicy.effects.effect import ToolEffect
 
         effect = ToolEffect(tool, {})
         return any(
-            rule.severity != ALLOW
-            and (rule.subject is None or rule.subject(effect, None) is not False)
+            rule.severity != ALLOW and (rule.subject is None or rule.subject(effect, None) is not False)
             for rule in self.rules("tool")
         )
 

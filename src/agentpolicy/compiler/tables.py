@@ -44,8 +44,8 @@ class Slots:
         else:
             self._more.setdefault(key, set()).add(rank)
 
-    def keys(self) -> list[Any]:
-        """All keys, in a fixed order."""
+    def ordered(self) -> list[Any]:
+        """All keys, sorted."""
         return sorted({*self._sure, *self._more})
 
     def entry(self, key: Any, *around: Entry) -> Entry:
@@ -56,11 +56,11 @@ class Slots:
 
     def table(self) -> dict[Any, Entry]:
         """All entries."""
-        return {key: self.entry(key) for key in self.keys()}
+        return {key: self.entry(key) for key in self.ordered()}
 
 
 def path_tables(alternatives: Iterable[Alternative], nothing: int) -> dict[str, Any]:
-    """``everywhere``, ``exact``, ``names``, ``endings`` entries; ``keys``, ``parents``, ``trees`` for bisecting; ``rest``.
+    """``everywhere``, ``exact``, ``names`` and ``endings`` entries; ``keys``, ``parents`` and ``trees`` for bisecting.
 
     ``rest`` holds ranks whose patterns no table holds.
     """
@@ -86,7 +86,7 @@ def path_tables(alternatives: Iterable[Alternative], nothing: int) -> dict[str, 
                 endings.add(key, one.rank, certain=one.certain)
             case _:
                 rest.add(one.rank)
-    keys: list[str] = trees.keys()
+    keys: list[str] = trees.ordered()
     parents: list[int] = []
     settled: list[Entry] = []
     open_keys: list[int] = []
@@ -146,7 +146,7 @@ def argv_tables(alternatives: Iterable[Alternative], nothing: int, found: dict[s
         table: dict[str, tuple[Entry, dict[str, Entry]]] = {}
         for program, (own, subs) in sorted(programs[wide].items()):
             entry = own.entry("")
-            table[program] = entry, {sub: subs.entry(sub, entry) for sub in subs.keys()}
+            table[program] = entry, {sub: subs.entry(sub, entry) for sub in subs.ordered()}
         result[name] = table
     return result
 
@@ -189,7 +189,7 @@ def host_tables(alternatives: Iterable[Alternative], nothing: int) -> dict[str, 
             rest.add(one.rank)
             continue
         slots[1 if usual_port else 0].add(key, one.rank, certain=certain)
-    counts = sorted({key.count(".") + 1 for slots in domains for key in slots.keys()})
+    counts = sorted({key.count(".") + 1 for slots in domains for key in slots.ordered()})
     return {
         "everywhere": everywhere.entry(""),
         "hosts": _two(hosts),
@@ -200,7 +200,7 @@ def host_tables(alternatives: Iterable[Alternative], nothing: int) -> dict[str, 
 
 
 def _two(slots: tuple[Slots, Slots]) -> dict[str, tuple[Entry, Entry]]:
-    keys = sorted({*slots[0].keys(), *slots[1].keys()})
+    keys = sorted({*slots[0].ordered(), *slots[1].ordered()})
     return {key: (slots[0].entry(key), slots[1].entry(key, slots[0].entry(key))) for key in keys}
 
 

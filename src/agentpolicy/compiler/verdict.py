@@ -10,7 +10,7 @@ DENY, ASK, ALLOW = range(3)
 class Verdict:
     """One layer's answer to one effect.
 
-    ``rule`` is the rule's id (``default`` for a default, ``builtin:missing-fact`` and other built-in ids), ``order`` its place
+    ``rule`` is the rule's id (``default`` for a default, ``builtin:…`` for what needs no rule), ``order`` its place
     among what the layer may answer, for choosing which of several equal answers is reported. ``line`` is the rule's
     line in the layer's file, 0 where there is none. ``unsure`` is true where a rule could not be told to match or not.
     """

@@ -17,8 +17,8 @@ MOST_VALUES: Final = 100_000
 class BadCall(Exception):
     """A call that is refused before any rule is asked.
 
-    ``code`` is a stable word (``missing-argument``, ``undeclared-argument``, ``wrong-type``, ``bad-text``, ``not-json``,
-    ``too-deep``, ``too-large``, ``bad-name``, ``bad-method``, ``bad-directory``, ``bad-environment``,
+    ``code`` is a stable word (``missing-argument``, ``undeclared-argument``, ``wrong-type``, ``bad-text``,
+    ``not-json``, ``too-deep``, ``too-large``, ``bad-name``, ``bad-method``, ``bad-directory``, ``bad-environment``,
     ``unknown-action``, ``not-yet``); ``reason`` a sentence for whoever made the call.
     """
 

@@ -59,4 +59,4 @@ class ToolCall:
     def __repr__(self) -> str:
         if self.action is not None:
             return f"ToolCall.of({self.action!r}, {self.target!r})"
-        return f"ToolCall({self.tool!r}, {dict(self.args)!r})"
+        return f"ToolCall({self.tool!r}, {self.args!r})"

@@ -29,7 +29,7 @@ class Effect:
         raise NotImplementedError
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self.as_json() == other.as_json()  # type: ignore[attr-defined]
+        return isinstance(other, Effect) and type(self) is type(other) and self.as_json() == other.as_json()
 
     def __hash__(self) -> int:
         return hash((self.action, self.opaque))
@@ -61,7 +61,13 @@ class FileEffect(Effect):
         self.why = why
 
     def as_json(self) -> dict[str, Any]:
-        return {"action": self.action, "path": self.path, "resolved": self.resolved, "many": False, "opaque": self.opaque}
+        return {
+            "action": self.action,
+            "path": self.path,
+            "resolved": self.resolved,
+            "many": False,
+            "opaque": self.opaque,
+        }
 
 
 class ExecEffect(Effect):

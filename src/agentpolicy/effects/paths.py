@@ -11,7 +11,7 @@ from unicodedata import is_normalized, normalize
 
 from agentpolicy.effects.effect import FileEffect
 from agentpolicy.effects.host import Files
-from agentpolicy.effects.text import visible
+from agentpolicy.effects.text import visible, well_formed
 
 #: Longest name that is looked at, in bytes of UTF-8 (Linux: PATH_MAX).
 LONGEST = 4096
@@ -156,7 +156,7 @@ def canonical(path: str, *, cwd: str, home: str, expand_tilde: bool) -> str | No
 
 
 def absolute(path: str, *, cwd: str, home: str, expand_tilde: bool) -> str | None:
-    """The path as an absolute name with nothing folded, which is what a kernel would be given; None as ``canonical``."""
+    """The path as an absolute name, nothing folded: what a kernel would be given. None as ``canonical``."""
     if not path or "\0" in path:
         return None
     first = path[0]
@@ -195,7 +195,7 @@ def _fold(full: str) -> str:
 
 
 def _drive(path: str) -> bool:
-    return path[1] == ":" and path[0].isascii() and path[0].isalpha() and (len(path) == 2 or path[2] in "\\/")
+    return path[1:2] == ":" and path[0].isascii() and path[0].isalpha() and (len(path) == 2 or path[2] in "\\/")
 
 
 def _from_uri(uri: str) -> str | None:
@@ -247,7 +247,7 @@ def file_effect(
     name = _fold(full)
     # Links are followed from the name as given: folding `link/..` first would miss where the link leads.
     resolved = files.resolve(full)
-    if resolved is None:
+    if resolved is None or not well_formed(resolved):  # a link to a name that is not UTF-8 has no name to judge
         return FileEffect(action, name, None, why=f"where `{visible(path)}` leads cannot be known")
     if resolved == name:
         resolved = name

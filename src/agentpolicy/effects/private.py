@@ -112,7 +112,9 @@ def is_private(host: str, *, one_label: bool = True) -> bool | None:
 
 def _is_v4(host: str) -> bool:
     parts = host.split(".")
-    return len(parts) == 4 and all(one.isascii() and one.isdigit() and len(one) <= 3 and int(one) < 256 for one in parts)
+    return len(parts) == 4 and all(
+        one.isascii() and one.isdigit() and len(one) <= 3 and int(one) < 256 for one in parts
+    )
 
 
 def v4_private(address: int) -> bool:

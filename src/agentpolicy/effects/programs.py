@@ -19,42 +19,67 @@ VALUE_OPTIONS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
     {
         program: _words(options)
         for program, options in {
-            "aws": "--ca-bundle --cli-connect-timeout --cli-read-timeout --color --endpoint-url --output --profile --query --region",
+            "aws": (
+                "--ca-bundle --cli-connect-timeout --cli-read-timeout --color --endpoint-url --output --profile"
+                " --query --region"
+            ),
             "az": "--output -o --query --subscription",
             "bun": "--config -c --cwd --env-file --preload -r",
             "cargo": "--color --config --explain -C -Z",
             "deno": "--config -c --log-level -L",
             "docker": "--config --context -c --host -H --log-level -l --tlscacert --tlscert --tlskey",
-            "docker-compose": "--ansi --env-file --file -f --parallel --profile --progress --project-directory --project-name -p",
-            "gcloud": "--account --billing-project --configuration --flags-file --format --impersonate-service-account --project --verbosity",
+            "docker-compose": (
+                "--ansi --env-file --file -f --parallel --profile --progress --project-directory --project-name -p"
+            ),
+            "gcloud": (
+                "--account --billing-project --configuration --flags-file --format --impersonate-service-account"
+                " --project --verbosity"
+            ),
             "gh": "--hostname --repo -R",
             "git": "-C -c --attr-source --config-env --git-dir --list-cmds --namespace --super-prefix --work-tree",
             "go": "-C",
-            "helm": "--kube-apiserver --kube-as-group --kube-as-user --kube-ca-file --kube-context --kube-token --kubeconfig --namespace -n"
-            " --registry-config --repository-cache --repository-config",
-            "kubectl": "--as --as-group --as-uid --cache-dir --certificate-authority --client-certificate --client-key --cluster --context"
-            " --kubeconfig --namespace -n --password --profile --profile-output --request-timeout --server -s --tls-server-name --token"
-            " --user --username --v -v --vmodule",
-            "make": "-C --directory -f --file --makefile -I --include-dir -j --jobs -l --load-average -o --old-file --assume-old"
-            " -W --what-if --new-file --assume-new",
-            "node": "-C --conditions -r --require --import --loader --experimental-loader --env-file --input-type --stack-trace-limit",
+            "helm": (
+                "--kube-apiserver --kube-as-group --kube-as-user --kube-ca-file --kube-context --kube-token"
+                " --kubeconfig --namespace -n --registry-config --repository-cache --repository-config"
+            ),
+            "kubectl": (
+                "--as --as-group --as-uid --cache-dir --certificate-authority --client-certificate --client-key"
+                " --cluster --context --kubeconfig --namespace -n --password --profile --profile-output"
+                " --request-timeout --server -s --tls-server-name --token --user --username --v -v --vmodule"
+            ),
+            "make": (
+                "-C --directory -f --file --makefile -I --include-dir -j --jobs -l --load-average -o --old-file"
+                " --assume-old -W --what-if --new-file --assume-new"
+            ),
+            "node": (
+                "-C --conditions -r --require --import --loader --experimental-loader --env-file --input-type"
+                " --stack-trace-limit"
+            ),
             "npm": "--prefix -C --workspace -w --registry --userconfig --globalconfig --cache --loglevel",
             "perl": "-I",
             "php": "-c -d -z",
-            "pip": "--cache-dir --cert --client-cert --exists-action --keyring-provider --log --proxy --python --retries --timeout"
-            " --trusted-host --use-deprecated --use-feature",
+            "pip": (
+                "--cache-dir --cert --client-cert --exists-action --keyring-provider --log --proxy --python"
+                " --retries --timeout --trusted-host --use-deprecated --use-feature"
+            ),
             "pnpm": "--dir -C --filter -F --loglevel --reporter",
-            "podman": "--cgroup-manager --conmon --connection -c --events-backend --hooks-dir --identity --imagestore --log-level --module"
-            " --namespace --network-cmd-path --network-config-dir --out --root --runroot --runtime --runtime-flag --ssh --storage-driver"
-            " --storage-opt --tmpdir --url --volumepath",
+            "podman": (
+                "--cgroup-manager --conmon --connection -c --events-backend --hooks-dir --identity --imagestore"
+                " --log-level --module --namespace --network-cmd-path --network-config-dir --out --root --runroot"
+                " --runtime --runtime-flag --ssh --storage-driver --storage-opt --tmpdir --url --volumepath"
+            ),
             "poetry": "--directory -C --project -P",
             "python": "-W -X --check-hash-based-pycs",
             "ruby": "-C -E -I -r --encoding --external-encoding --internal-encoding",
-            "systemctl": "--host -H --image --job-mode --kill-value --kill-whom --lines -n --machine -M --output -o --property -p --root"
-            " --signal -s --state --type -t --what --when",
+            "systemctl": (
+                "--host -H --image --job-mode --kill-value --kill-whom --lines -n --machine -M --output -o"
+                " --property -p --root --signal -s --state --type -t --what --when"
+            ),
             "terraform": "",
             "uv": "--allow-insecure-host --cache-dir --color --config-file --directory --project",
-            "yarn": "--cwd --cache-folder --global-folder --link-folder --modules-folder --mutex --registry --use-yarnrc",
+            "yarn": (
+                "--cwd --cache-folder --global-folder --link-folder --modules-folder --mutex --registry --use-yarnrc"
+            ),
         }.items()
     }
 )
@@ -73,24 +98,33 @@ ALWAYS: Final[Mapping[str, str]] = MappingProxyType(
         **dict.fromkeys(ELEVATING, "starts another command with more rights, which is not read yet"),
         **dict.fromkeys(
             _words(
-                "env timeout gtimeout nice ionice renice nohup setsid stdbuf unbuffer chrt taskset numactl prlimit cgexec systemd-run"
-                " systemd-inhibit dbus-run-session xargs gxargs parallel watch entr inotifywait watchexec nodemon"
-                " strace ltrace gdb lldb valgrind perf script expect rlwrap socat screen tmux dtach at batch crontab"
-                " chroot unshare nsenter setpriv setarch linux32 linux64 capsh bwrap firejail proot fakeroot faketime"
-                " start-stop-daemon daemonize runuser setuidgid softlimit flock caffeinate busybox toybox"
-                " npx bunx pnpx uvx pipx direnv dotenv chpst catchsegv ld.so time gtime hyperfine doppler open xdg-open start osascript"
+                "env timeout gtimeout nice ionice renice nohup setsid stdbuf unbuffer chrt taskset numactl"
+                " prlimit cgexec systemd-run systemd-inhibit dbus-run-session xargs gxargs parallel watch entr"
+                " inotifywait watchexec nodemon strace ltrace gdb lldb valgrind perf script expect rlwrap socat"
+                " screen tmux dtach at batch crontab chroot unshare nsenter setpriv setarch linux32 linux64 capsh"
+                " bwrap firejail proot fakeroot faketime start-stop-daemon daemonize runuser setuidgid softlimit"
+                " flock caffeinate busybox toybox npx bunx pnpx uvx pipx direnv dotenv chpst catchsegv ld.so time"
+                " gtime hyperfine doppler open xdg-open start osascript"
             ),
             _STARTS,
         ),
-        **dict.fromkeys(_words("ssh mosh rsh dbclient sshpass autossh ansible"), "runs commands on another machine, which are not read yet"),
         **dict.fromkeys(
-            _words("sh bash zsh dash ksh mksh pdksh oksh ash fish rbash csh tcsh yash nu xonsh elvish pwsh powershell cmd"),
+            _words("ssh mosh rsh dbclient sshpass autossh ansible"),
+            "runs commands on another machine, which are not read yet",
+        ),
+        **dict.fromkeys(
+            _words(
+                "sh bash zsh dash ksh mksh pdksh oksh ash fish rbash csh tcsh yash nu xonsh elvish pwsh powershell cmd"
+            ),
             "runs shell text that is not read yet",
         ),
         **dict.fromkeys(_words("awk gawk mawk nawk original-awk"), _CODE),
         **dict.fromkeys(_words("eval source . exec command builtin coproc noglob nocorrect -"), _STARTS),
         **dict.fromkeys(
-            _words("trap alias unalias hash set unset shopt enable bind complete compopt fc autoload zmodload emulate sched"),
+            _words(
+                "trap alias unalias hash set unset shopt enable bind complete compopt fc autoload zmodload"
+                " emulate sched"
+            ),
             "changes what later commands mean",
         ),
         **dict.fromkeys(_words("vi vim nvim view ex ed emacs"), "can run commands from inside"),
@@ -151,8 +185,14 @@ OPENING: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
             "scp": "-o -S -F",
             "sftp": "-o -S -F -b -D",
             "sort": "--compress-program",
-            "tar": "-I -F --use-compress-program --to-command --checkpoint-action --info-script --new-volume-script --rsh-command --rmt-command",
-            "gtar": "-I -F --use-compress-program --to-command --checkpoint-action --info-script --new-volume-script --rsh-command --rmt-command",
+            "tar": (
+                "-I -F --use-compress-program --to-command --checkpoint-action --info-script --new-volume-script"
+                " --rsh-command --rmt-command"
+            ),
+            "gtar": (
+                "-I -F --use-compress-program --to-command --checkpoint-action --info-script --new-volume-script"
+                " --rsh-command --rmt-command"
+            ),
             "bsdtar": "--use-compress-program",
             "zip": "-TT --unzip-command",
             "curl": "-K --config",
@@ -194,6 +234,9 @@ LEADING: Final[Mapping[str, tuple[str, frozenset[str]]]] = MappingProxyType(
     }
 )
 
+#: Programs of which ``VALUE_OPTIONS`` and ``LEADING`` hold every option that takes a value, so that others take none.
+_COMPLETE: Final = _words("perl python ruby")
+
 #: Words that the shell itself reads where a command stands (POSIX 2.4, bash, zsh).
 RESERVED: Final = _words(
     "! { } [[ ]] case do done elif else end esac fi for foreach function if in repeat select then time until while"
@@ -226,7 +269,9 @@ def opens(argv: tuple[str, ...]) -> str | None:
             for word in argv[1:]:
                 option = _option_of(word, anywhere)
                 if option is not None:
-                    return f"`{argv[0]} {option}` makes it act on what it finds or start a command, which is not read yet"
+                    return (
+                        f"`{argv[0]} {option}` makes it act on what it finds or start a command, which is not read yet"
+                    )
         leading = LEADING.get(name)
         starting = STARTING.get(name)
         if leading is not None or starting is not None:
@@ -251,7 +296,7 @@ def _in_front(
                 option = _option_of(word, leading[1])
                 if option is not None:
                     return f"`{argv[0]} {option}` {leading[0]}"
-            unsure = word not in values and "=" not in word and word != "--"
+            unsure = word not in values and "=" not in word and word != "--" and name not in _COMPLETE
             if word in values:
                 index += 1
             continue

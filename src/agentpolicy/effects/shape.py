@@ -25,7 +25,7 @@ class ToolShape:
         returns: label of what the tool returns; None where nothing is said.
     """
 
-    __slots__ = ("answered", "effects", "name", "only", "parameters", "plan", "returns", "steps")
+    __slots__ = ("answered", "effects", "name", "only", "parameters", "plan", "quiet", "returns", "steps")
 
     def __init__(
         self,
@@ -40,9 +40,14 @@ class ToolShape:
         self.effects = effects
         self.only = only
         self.returns = returns
+        #: whether nothing judges the tool's own call, so that its effects alone are read
+        self.quiet = False
         #: the parameters as the reader of calls walks them
         self.plan = tuple(
-            [(key, type_, type_ in TEXTUAL, required, default) for key, (type_, required, default) in parameters.items()]
+            [
+                (key, type_, type_ in TEXTUAL, required, default)
+                for key, (type_, required, default) in parameters.items()
+            ]
         )
         #: whether the declared effects answer for the tool itself
         self.answered = only and bool(effects)
@@ -52,6 +57,12 @@ class ToolShape:
                     raise ValueError(f"`{action}` of tool `{name}` speaks of `{one}`, which is no parameter of it")
         #: the effects with the type of their parameter
         self.steps = tuple([(action, one, place, parameters[one][0]) for action, one, place in effects])
+
+    def silent(self) -> ToolShape:
+        """The same tool, its own call left out of its effects because nothing judges it."""
+        other = ToolShape.from_row(self.row())
+        other.quiet = True
+        return other
 
     def row(self) -> tuple[Any, ...]:
         """The shape as nested tuples of text, numbers, truth values and None."""
@@ -90,7 +101,9 @@ def join(a: ToolShape, b: ToolShape) -> ToolShape:
         if known is None:
             parameters[name] = (type_, required, default)
         elif known[0] != type_:
-            raise ValueError(f"parameter `{name}` of tool `{a.name}` is `{known[0]}` in one layer and `{type_}` in another")
+            raise ValueError(
+                f"parameter `{name}` of tool `{a.name}` is `{known[0]}` in one layer and `{type_}` in another"
+            )
         else:
             parameters[name] = (type_, known[1] or required, default if known[2] is None else known[2])
     effects = a.effects + tuple(one for one in b.effects if one not in a.effects)

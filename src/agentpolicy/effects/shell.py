@@ -63,7 +63,7 @@ def read_shell(text: str, *, cwd: str | None, home: str, env: Mapping[str, str] 
 def exec_effect(
     target: str | Sequence[str], *, cwd: str | None, home: str, env: Mapping[str, str] | None = None
 ) -> list[Effect]:
-    """The effects of an ``exec`` target: shell text where it is text, the words of one command where it is a sequence."""
+    """The effects of an ``exec`` target: text is shell text, a sequence is the words of one command."""
     if isinstance(target, str):
         return read_shell(target, cwd=cwd, home=home, env=env)
     argv = tuple(target)
@@ -87,9 +87,7 @@ def _command(argv: Words, cwd: str | None, env: Mapping[str, str] | None) -> Exe
     else:
         why = opens(argv)
     elevated = why is not None and not ELEVATING.isdisjoint(known_as(program))
-    return ExecEffect(
-        argv, cwd=cwd, env=dict(env) if env else None, elevated=elevated, opaque=why is not None, why=why
-    )
+    return ExecEffect(argv, cwd=cwd, env=dict(env) if env else None, elevated=elevated, opaque=why is not None, why=why)
 
 
 # --- words ----------------------------------------------------------------------
@@ -192,8 +190,6 @@ def _bare(bare: str, begins: bool, ends: bool, later: bool) -> str | None:
             return f"`{bare}` sets a variable in front of a command, which is not read yet"
     if _TILDE_AFTER(bare) is not None:
         return f"`{bare}` may stand for a home directory"
-    if not later and not bare.isascii():
-        return f"the program `{bare}` has a name with unusual characters"
     return None
 
 

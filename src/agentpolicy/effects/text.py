@@ -8,7 +8,9 @@ import unicodedata
 # ``str.isprintable`` already refuses control, format, surrogate, private and unassigned characters and every space
 # but U+0020. These are printable by their category and yet show as nothing (Unicode: Default_Ignorable_Code_Point,
 # and the blank braille cell), or stand for something else (object replacement).
-_BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\ufffc\U000e0100-\U000e01ef]")
+_BLANK = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\ufffc\U000e0100-\U000e01ef]"
+)
 
 _NAMES = {
     "\t": "a tab",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 from agentpolicy.effects.arguments import BadCall, bind, bind_any
@@ -30,9 +30,7 @@ _MOST_ENV: Final = 10_000
 _commands: Recent[tuple[str, str, Effect]] = Recent()
 
 
-def effects_of(
-    call: ToolCall, shapes: Mapping[str, ToolShape], host: Host, *, want_size: bool = False
-) -> list[Effect]:
+def effects_of(call: ToolCall, shapes: Mapping[str, ToolShape], host: Host, *, want_size: bool = False) -> list[Effect]:
     """The effects of a call, whether it names a tool or a single action.
 
     ``want_size`` asks for the sizes of files that are named. Effects may be shared between calls; do not change them.
@@ -127,7 +125,7 @@ def direct(call: ToolCall, host: Host, *, want_size: bool = False) -> list[Effec
 # --- effects of one argument ------------------------------------------------------
 
 
-def _exec(call: ToolCall, tool: str, kind: str, value: Any, place: str | None, host: Host) -> Sequence[Effect]:
+def _exec(call: ToolCall, tool: str, kind: str, value: Any, place: str | None, host: Host) -> list[Effect]:
     if kind == "code":
         where = _directory(call, host, place)
         why = f"`{tool}` runs code, which is not read"
@@ -137,7 +135,7 @@ def _exec(call: ToolCall, tool: str, kind: str, value: Any, place: str | None, h
     return exec_effect(value, cwd=_directory(call, host, place), home=_home(call, host), env=_environment(call))
 
 
-def _shell(call: ToolCall, text: str, place: str | None, host: Host) -> Sequence[Effect]:
+def _shell(call: ToolCall, text: str, place: str | None, host: Host) -> list[Effect]:
     cwd = _directory(call, host, place)
     home = _home(call, host)
     if call.env:
@@ -205,10 +203,12 @@ def _directory(call: ToolCall, host: Host, place: str | None = None) -> str:
     if not isinstance(given, str) or given[:1] != "/":
         raise BadCall("bad-directory", f"the directory `{visible(str(given))}` is not absolute")
     start = canonical(given, cwd="/", home=home, expand_tilde=False)
-    if start is not None and place is not None:
-        start = canonical(place, cwd=start, home=home, expand_tilde=call.expand_tilde)
     if start is None:
-        raise BadCall("bad-directory", f"the directory `{visible(str(place or given))}` cannot be known")
+        raise BadCall("bad-directory", f"the directory `{visible(given)}` cannot be known")
+    if place is not None:
+        start = canonical(place, cwd=start, home=home, expand_tilde=call.expand_tilde)
+        if start is None:
+            raise BadCall("bad-directory", f"the directory `{visible(place)}` cannot be known")
     return start
 
 

@@ -12,7 +12,16 @@ from agentpolicy.effects.private import is_private
 from agentpolicy.effects.recent import Recent
 from agentpolicy.effects.text import misleading, visible
 
-__all__ = ["Address", "address_of_host", "canonical_host", "host_effect", "is_private", "net_effect", "parse_url", "seen_urls"]
+__all__ = [
+    "Address",
+    "address_of_host",
+    "canonical_host",
+    "host_effect",
+    "is_private",
+    "net_effect",
+    "parse_url",
+    "seen_urls",
+]
 
 #: Longest address that is read, in characters.
 LONGEST = 65_536
@@ -63,7 +72,7 @@ class Address:
 
     ``host`` is lower case and IDNA (no trailing dot, no brackets), ``port`` a number, the scheme's own filled in,
     ``usual_port`` whether it is that one, ``path`` without query and fragment with needless escapes undone,
-    ``userinfo`` whether a user stands in front of the host. ``why`` says why the address is opaque, None where it is not.
+    ``userinfo`` whether a user stands in front of the host. ``why`` says why the address is opaque, None where not.
     """
 
     __slots__ = ("host", "path", "port", "private", "scheme", "userinfo", "usual_port", "why")
@@ -195,10 +204,12 @@ def _parse(text: str) -> Address:
         host = host.rstrip(".") or "."
     port_text = url.port
     port = int(port_text) if port_text else usual
-    path = url.pathname
-    if "%" in path:
+    path: str | None = url.pathname
+    if path is not None and "%" in path:
         path, trouble = _escapes(path)
-        why = why or trouble
+        if trouble is not None:
+            why = why or trouble
+            path = None
     if host == ".":
         why = why or "the host is a dot"
     return Address(
@@ -226,7 +237,7 @@ def _unclear(text: str) -> str | None:
 
 
 def _escapes(path: str) -> tuple[str, str | None]:
-    """The path with escapes of unreserved characters undone and the others in capitals (RFC 3986, 6.2.2), and trouble."""
+    """The path with escapes of unreserved characters undone, others in capitals (RFC 3986, 6.2.2); trouble."""
     for found in _ESCAPE.finditer(path):
         if found.group(1) is None:
             return path, "the path has a `%` that escapes nothing"

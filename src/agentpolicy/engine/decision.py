@@ -113,10 +113,10 @@ class Decision:
                 "tool": call.tool,
                 "action": call.action,
                 "target": call.target,
-                "args": dict(call.args),
+                "args": call.args if isinstance(call.args, dict) else repr(call.args),
                 "cwd": call.cwd,
                 "home": call.home,
-                "env": None if call.env is None else dict(call.env),
+                "env": call.env if call.env is None or isinstance(call.env, dict) else repr(call.env),
                 "expand_tilde": call.expand_tilde,
                 "effects": [effect.as_json() for effect in self.effects],
                 "session": situation.session_id,
@@ -149,7 +149,11 @@ class Decision:
 
 def _canonical(whole: dict[str, Any]) -> bytes:
     # What JSON cannot say (a call refused for its arguments) is told apart by its representation.
-    return orjson.dumps(whole, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS, default=_other) if _plain(whole) else ascii(whole).encode()
+    return (
+        orjson.dumps(whole, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS, default=_other)
+        if _plain(whole)
+        else ascii(whole).encode()
+    )
 
 
 def _other(value: object) -> str:

@@ -14,6 +14,7 @@ from agentpolicy.compiler.verdict import ASK, DENY, Verdict
 from agentpolicy.effects.call import ToolCall
 from agentpolicy.effects.effect import Effect
 from agentpolicy.effects.host import Host
+from agentpolicy.effects.text import visible
 from agentpolicy.effects.tools import BadCall, ToolShape, effects_of, join
 from agentpolicy.engine.decision import Decision
 from agentpolicy.engine.errors import ApprovalRequired, Denied, FactError
@@ -28,6 +29,10 @@ from agentpolicy.engine.situation import Agent, Clock, Situation, User, check_fa
 Mode = Literal["enforce", "observe"]
 
 
+def _strictest(verdict: Verdict) -> tuple[int, int, int]:
+    return verdict.severity, verdict.layer_index, verdict.order
+
+
 def _builtin(rule: str, reason: str) -> Verdict:
     return Verdict(DENY, f"builtin:{rule}", reason, None, order=-1)
 
@@ -39,7 +44,7 @@ class Engine:
         policy: the compiled policy. ``Engine.load`` reads one.
         facts: facts that hold for every session.
         agent, user: who acts and for whom, where a session does not say; a name alone will do.
-        reviewer: answers questions: a callable that is given an ``ApprovalRequest``; only ``True`` approves. May be async.
+        reviewer: answers questions: given an ``ApprovalRequest``, only ``True`` approves. May be async.
         recorder: keeps decisions; see ``agentpolicy.engine.record``. If it fails, calls do not run.
         mode: ``"observe"`` lets everything run and records what would have been answered.
         clock: gives seconds since the epoch.
@@ -174,6 +179,9 @@ class Engine:
         shapes = dict(policy.tools)
         for name, shape in self._declared.items():
             shapes[name] = join(shapes[name], shape) if name in shapes else shape
+        for name, shape in shapes.items():
+            if shape.answered and not policy.watches(name):
+                shapes[name] = shape.silent()
         own = [*policy.sources, *self._more_protected]
         if policy.sources:
             own.append(default_directory())
@@ -193,7 +201,13 @@ class Engine:
         """
         known, lacking = check_facts(policy.facts, facts)
         return Situation(
-            known, lacking=lacking, agent=agent, user=user, host_os=self.host.os_name, session_id=session_id, clock=self.clock
+            known,
+            lacking=lacking,
+            agent=agent,
+            user=user,
+            host_os=self.host.os_name,
+            session_id=session_id,
+            clock=self.clock,
         )
 
     # --- sessions ------------------------------------------------------------------------
@@ -232,56 +246,57 @@ class Engine:
         Whatever goes wrong in answering is a deny with its reason; nothing is raised.
         """
         state = self._state
+        policy = state.policy
         situation = state.situation
         try:
-            policy = state.policy
             if session is not None:
                 situation = session.situation(policy)
             if call.home is not None and call.home != self.host.home:
                 policy = self._at_home(policy, call.home)
             if policy.reads_time or call.facts is not None or call.time is not None:
                 situation = self._special(call, policy, situation, session)
-            effects = effects_of(call, state.shapes, self.host)
+            effects = effects_of(call, state.shapes, self.host, want_size=policy.reads_size)
             if call.action is None and call.tool not in state.shapes and not policy.names_tool(call.tool):
-                unknown = _builtin("unknown-tool", f"nobody declares the tool `{call.tool}`")
+                unknown = _builtin("unknown-tool", f"nobody declares the tool `{visible(call.tool)}`")
                 return Decision(call, effects, [unknown] * len(effects), unknown, policy, situation)
-            return self._weigh(call, effects, policy, situation, state.protected)
+            protected = state.protected
+            if len(effects) == 1:
+                # The way of nearly every call.
+                effect = effects[0]
+                verdict = OWN_FILES if protected.hit(effect, call) else policy.answers[effect.action](effect, situation)
+                if verdict is not None:
+                    return Decision(call, effects, (verdict,), verdict, policy, situation)
+            return self._weigh(call, effects, policy, situation, protected)
         except BadCall as error:
-            return Decision(call, (), (), _builtin(error.code, error.reason), state.policy, situation)
+            return Decision(call, (), (), _builtin(error.code, error.reason), policy, situation)
         except FactError as error:
-            return Decision(call, (), (), _builtin("bad-fact", str(error)), state.policy, situation)
+            return Decision(call, (), (), _builtin("bad-fact", str(error)), policy, situation)
         except Exception as error:
             reason = f"the call could not be judged ({type(error).__name__})"
-            return Decision(call, (), (), _builtin("internal-error", reason), state.policy, situation)
+            return Decision(call, (), (), _builtin("internal-error", reason), policy, situation)
 
     def _weigh(
         self, call: ToolCall, effects: Sequence[Effect], policy: Policy, situation: Situation, protected: Protected
     ) -> Decision:
         judged: list[Effect] = []
         verdicts: list[Verdict] = []
-        best: Verdict | None = None
         for effect in effects:
-            answered = effect.family == "tool" and effect.answered  # type: ignore[attr-defined]
-            if answered and not policy.watches(effect.name):  # type: ignore[attr-defined]
-                continue
-            verdict = OWN_FILES if protected.hit(effect, call.args) else policy.judge(effect, situation)
-            if verdict is None or (answered and verdict.rule == "default"):
-                continue
-            judged.append(effect)
-            verdicts.append(verdict)
-            if best is None or (verdict.severity, verdict.layer_index, verdict.order) < (
-                best.severity,
-                best.layer_index,
-                best.order,
-            ):
-                best = verdict
-        if best is None:
+            verdict = OWN_FILES if protected.hit(effect, call) else policy.judge(effect, situation)
+            # Nothing said of a tool whose declared effects answer for it is no effect of its own.
+            if verdict is not None:
+                judged.append(effect)
+                verdicts.append(verdict)
+        if verdicts:
+            best = min(verdicts, key=_strictest)
+        else:
             best = _builtin("no-effect", "the call has no effect that could be judged")
         return Decision(call, judged, verdicts, best, policy, situation)
 
     def _special(self, call: ToolCall, policy: Policy, situation: Situation, session: Session | None) -> Situation:
         if call.facts is not None:
-            known, lacking = check_facts(policy.facts, {**(self._facts if session is None else session.facts), **call.facts})
+            known, lacking = check_facts(
+                policy.facts, {**(self._facts if session is None else session.facts), **call.facts}
+            )
             situation = situation.with_facts(known, lacking)
         return situation.at(self.clock() if call.time is None else call.time)
 
@@ -349,7 +364,9 @@ class Engine:
                 self._record(decision, session, released=True, approved=False)
                 return decision
             if decision.outcome == "ask" and answer is True:
-                if decision.digest != asked.digest or {one.rule for one in decision.asks} - {one.rule for one in asked.asks}:
+                if decision.digest != asked.digest or {one.rule for one in decision.asks} - {
+                    one.rule for one in asked.asks
+                }:
                     self._refuse(decision, session, "the call or the policy changed while it was reviewed", None)
                 self._record(decision, session, released=True, approved=True)
                 return decision
@@ -402,7 +419,9 @@ class Engine:
             self.recorder.record(event)
         except Exception as error:
             if self.mode == "enforce":
-                raise Denied(_message(decision, f"the decision could not be recorded ({type(error).__name__})"), decision) from error
+                raise Denied(
+                    _message(decision, f"the decision could not be recorded ({type(error).__name__})"), decision
+                ) from error
 
 
 class _State:

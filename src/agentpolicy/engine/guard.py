@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Generator, Mapping
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 from agentpolicy.effects.call import ToolCall
@@ -81,8 +81,7 @@ def _guard_function(engine: Engine, target: Any, name: str | None, ignore: Colle
     shape = shape_of(target, tool, ignore, bound)
     _agree(engine, shape)
     gate = _Gate(engine, target, shape, ignore, bound)
-    wrapper = functools.wraps(target)(gate.wrapper())
-    return wrapper
+    return functools.wraps(target)(gate.wrapper())
 
 
 def _looks_like_method(target: Any) -> bool:
@@ -103,10 +102,14 @@ def _agree(engine: Engine, shape: ToolShape) -> None:
         return
     for parameter in declared.parameters:
         if parameter not in shape.parameters:
-            raise TypeError(f"the policy's `tool {shape.name}` has a parameter `{parameter}`, and the function has none")
+            raise TypeError(
+                f"the policy's `tool {shape.name}` has a parameter `{parameter}`, and the function has none"
+            )
     for parameter in shape.parameters:
         if parameter not in declared.parameters:
-            raise TypeError(f"the function `{shape.name}` has a parameter `{parameter}`, and the policy's tool line has none")
+            raise TypeError(
+                f"the function `{shape.name}` has a parameter `{parameter}`, and the policy's tool line has none"
+            )
     if shape.effects:
         kinds = {parameter: declared.parameters[parameter][0] for parameter in declared.parameters}
         for _, parameter, _ in shape.effects:
@@ -115,7 +118,9 @@ def _agree(engine: Engine, shape: ToolShape) -> None:
                     f"the policy says that `{parameter}` of `{shape.name}` is `{kinds[parameter]}`, "
                     f"and its annotation says `{shape.parameters[parameter][0]}`"
                 )
-        rows = {parameter: (kind, required, default) for parameter, (kind, required, default) in declared.parameters.items()}
+        rows = {
+            parameter: (kind, required, default) for parameter, (kind, required, default) in declared.parameters.items()
+        }
         engine.declare(ToolShape(shape.name, rows, shape.effects, shape.only, None))
 
 
@@ -187,8 +192,8 @@ class _Gate:
 
         return call
 
-    def _generator(self) -> Callable[..., Iterator[Any]]:
-        def call(*args: Any, **kwargs: Any) -> Iterator[Any]:
+    def _generator(self) -> Callable[..., Generator[Any, Any, Any]]:
+        def call(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
             given, tool_call = self._bind(args, kwargs)
             decision = self._engine.authorize(tool_call, self._engine.current_session())
             try:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import marshal
 import os
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
-from typing import Any, cast
+from collections.abc import Callable, Mapping, Sequence
+from types import CodeType, MappingProxyType
+from typing import Any
 
 from agentpolicy.compiler.bind import Bindings, bind_params
 from agentpolicy.compiler.cache import Cache
@@ -20,8 +20,10 @@ from agentpolicy.effects.tools import ToolShape, join
 from agentpolicy.engine.situation import FactRow, Situation
 from agentpolicy.language.load import Reader, load_program, locate
 from agentpolicy.language.source import Source
+from agentpolicy.language.vocabulary import ACTIONS
 
 PolicyNames = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+Answer = Callable[[Effect, Situation], Verdict | None]
 _SILENT = Verdict(DENY, "default", "no layer allows this", None, order=1 << 30)
 
 
@@ -40,18 +42,16 @@ class Policy:
         self.digest: str = artifact["digest"]
         self.sources: tuple[str, ...] = tuple(name for name, _ in artifact["sources"])
         self.facts: Sequence[FactRow] = artifact["facts"]
+        self.reads_size: bool = artifact["reads_size"]
         self.reads_time: bool = artifact["reads_time"]
         self._layers = [
-            LayerRuntime(layer, marshal.loads(layer["code"]), at, artifact["programs"])
-            for at, layer in enumerate(artifact["layers"])
+            LayerRuntime(layer, _code(layer), at, artifact["programs"]) for at, layer in enumerate(artifact["layers"])
         ]
         self.tools: Mapping[str, ToolShape] = MappingProxyType(joined(artifact["tools"]))
         self._watched: dict[str, bool] = {}
         self._named: dict[str, bool] = {}
-        if len(self._layers) == 1:
-            self._only: Mapping[str, Any] | None = self._layers[0].decide
-        else:
-            self._only = None
+        #: What answers for effects of an action; it gives None where nothing is said of a tool that is answered for.
+        self.answers: Mapping[str, Answer] = {action: self._answer(action) for action in ACTIONS}
 
     # --- making one ----------------------------------------------------------------
 
@@ -82,7 +82,11 @@ class Policy:
         store = cache if isinstance(cache, Cache) else Cache() if cache else None
         if store is not None:
             kept = store.load(
-                [_known(name) for name in plain], params, host.home, lambda heads: lead(heads, host.files), host.files.which
+                [_known(name) for name in plain],
+                params,
+                host.home,
+                lambda heads: lead(heads, host.files),
+                host.files.which,
             )
             if kept is not None:
                 try:
@@ -121,17 +125,25 @@ class Policy:
 
         None means that nothing was said of a tool whose declared effects answer for it.
         """
-        if self._only is not None:
-            found = cast("Verdict | None", self._only[effect.action](effect, situation))
-            return found if found is not None or getattr(effect, "answered", False) else _SILENT
-        best: Verdict | None = None
-        for layer in self._layers:
-            verdict = layer.decide[effect.action](effect, situation)
-            if verdict is not None and (best is None or verdict.severity < best.severity):
-                best = verdict
-        if best is None and not getattr(effect, "answered", False):
-            return _SILENT
-        return best
+        return self.answers[effect.action](effect, situation)
+
+    def _answer(self, action: str) -> Answer:
+        """One action's function: that of the only layer where it always has an opinion, else the strictest of all."""
+        functions = [layer.decide[action] for layer in self._layers]
+        if len(functions) == 1 and self._layers[0].speaks(action):
+            return functions[0]
+
+        def strictest(effect: Effect, situation: Situation) -> Verdict | None:
+            best: Verdict | None = None
+            for function in functions:
+                verdict = function(effect, situation)
+                if verdict is not None and (best is None or verdict.severity < best.severity):
+                    best = verdict
+            if best is None and not getattr(effect, "answered", False):
+                return _SILENT
+            return best
+
+        return strictest
 
     def asking(self, effect: Effect, situation: Situation) -> list[Verdict]:
         """Every ask rule, of every layer, that matches an effect."""
@@ -165,6 +177,11 @@ class Policy:
         return f"<Policy {self.name} {self.version} {self.digest[:19]}>"
 
 
+def _code(layer: Mapping[str, Any]) -> CodeType:
+    code: CodeType = marshal.loads(layer["code"])  # noqa: S302 - part of an artifact that was just made or checked
+    return code
+
+
 def joined(rows: Sequence[tuple[Any, ...]]) -> dict[str, ToolShape]:
     """Tools by name; several lines of one tool add up."""
     tools: dict[str, ToolShape] = {}
@@ -196,7 +213,7 @@ def _bindings(params: Mapping[str, Any], host: Host) -> Bindings:
 def _reader(name: str, text: str, files: Mapping[str, str]) -> Reader:
     import hashlib
 
-    from agentpolicy.language.parser import missing_file, source_of
+    from agentpolicy.language.reading import missing_file, source_of
 
     known = {os.path.realpath(path): content for path, content in {**files, name: text}.items()}
 

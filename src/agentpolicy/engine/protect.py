@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from agentpolicy.compiler.verdict import DENY, Verdict
+from agentpolicy.effects.call import ToolCall
 from agentpolicy.effects.effect import Effect, ExecEffect, FileEffect
 
-OWN_FILES = Verdict(DENY, "builtin:own-files", "this is part of what guards the agent, and no call may touch it", None, order=-1)
+OWN_FILES = Verdict(
+    DENY, "builtin:own-files", "this is part of what guards the agent, and no call may touch it", None, order=-1
+)
 
 
 class Protected:
@@ -27,15 +30,15 @@ class Protected:
     def __bool__(self) -> bool:
         return bool(self._files)
 
-    def hit(self, effect: Effect, args: Mapping[str, Any]) -> bool:
-        """Whether an effect touches something protected, or may."""
+    def hit(self, effect: Effect, call: ToolCall) -> bool:
+        """Whether an effect of a call touches something protected, or may."""
         if isinstance(effect, FileEffect):
             return self._file(effect)
         if isinstance(effect, ExecEffect):
             if effect.argv is not None:
                 return any(self._word(word, effect.cwd) for word in effect.argv)
-            # The words of an opaque command are not known; its text is, as part of the arguments.
-            return any(self._mentioned(value) for value in args.values())
+            # The words of an opaque command are not known; the text that they come from is.
+            return self._mentioned(call.target) or any(self._mentioned(value) for value in call.args.values())
         return False
 
     def _file(self, effect: FileEffect) -> bool:

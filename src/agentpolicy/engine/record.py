@@ -19,7 +19,9 @@ class Recorder(Protocol):
         """Keep one event: plain values, as ``decided`` and ``settled`` make them."""
 
 
-def decided(decision: Decision, *, call_id: str, released: bool, approved: bool, mode: str, moment: float) -> dict[str, Any]:
+def decided(
+    decision: Decision, *, call_id: str, released: bool, approved: bool, mode: str, moment: float
+) -> dict[str, Any]:
     """The event of one decision: outcome, rule, effects and digest, without the call's arguments.
 
     ``released`` says whether the call was let go, ``approved`` whether a person agreed.

@@ -24,7 +24,7 @@ class Reload:
 
 
 def compare(before: Policy, after: Policy) -> Reload:
-    """What may be wider in ``after``: allow rules new or changed, ask and deny rules gone or changed, laxer defaults."""
+    """What may be wider in ``after``: allow rules new or changed, others gone or changed, laxer defaults."""
     if before.digest == after.digest:
         return Reload(changed=False, wider=())
     old, new = _layers(before), _layers(after)
@@ -111,5 +111,7 @@ def _defaults(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> list
     ]
     removed = [scope for scope in old if scope not in new]
     return [f"{name}: the default for {scope} is laxer" for scope in sorted(laxer)] or (
-        [f"{name}: defaults are gone for {', '.join(sorted(scope or 'everything' for scope in removed))}"] if removed else []
+        [f"{name}: defaults are gone for {', '.join(sorted(scope or 'everything' for scope in removed))}"]
+        if removed
+        else []
     )

@@ -56,7 +56,11 @@ def describe(effect: dict[str, object]) -> str:
     action = str(effect["action"])
     if action == "exec":
         argv = effect["argv"]
-        what = " ".join(_word(str(word)) for word in argv) if isinstance(argv, list) else f"{visible(str(effect['program'] or '?'))} (not readable)"
+        what = (
+            " ".join(_word(str(word)) for word in argv)
+            if isinstance(argv, list)
+            else f"{visible(str(effect['program'] or '?'))} (not readable)"
+        )
         if effect["elevated"]:
             what += " (elevated)"
     elif action.startswith("fs."):
@@ -67,7 +71,11 @@ def describe(effect: dict[str, object]) -> str:
     elif action.startswith("net."):
         host, port = effect["host"], effect["port"]
         scheme = f"{effect['scheme']}://" if effect["scheme"] else ""
-        what = "an unknown address" if host is None else f"{scheme}{visible(str(host))}{'' if port is None else f':{port}'}{visible(str(effect['path'] or ''))}"
+        what = (
+            "an unknown address"
+            if host is None
+            else f"{scheme}{visible(str(host))}{'' if port is None else f':{port}'}{visible(str(effect['path'] or ''))}"
+        )
     else:
         what = visible(str(effect.get("name") or effect.get("table") or "?"))
     return f"{action} {what}"

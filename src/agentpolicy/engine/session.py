@@ -5,11 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from contextvars import ContextVar, Token
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from agentpolicy.effects.call import ToolCall
 from agentpolicy.engine.decision import Decision
-from agentpolicy.engine.record import settled
 from agentpolicy.engine.situation import Agent, Situation, User
 
 if TYPE_CHECKING:
@@ -88,7 +87,7 @@ class Session:
         """End the session: no further call is let go in it."""
         self.ended = True
 
-    def __enter__(self) -> Session:
+    def __enter__(self) -> Self:
         self._tokens.append(_current.set(self))
         return self
 

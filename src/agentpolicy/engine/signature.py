@@ -57,10 +57,17 @@ def shape_of(function: Callable[..., Any], name: str, ignore: Collection[str], b
             kind = "any"
         if parameter.name == "cwd" and kind == "text":
             kind = "path"
-        required = parameter.default is inspect.Parameter.empty and not optional and not variadic
+        # Python itself sees to it that an argument is there; None is a value like any other where any is welcome.
+        required = parameter.default is inspect.Parameter.empty and not optional and not variadic and kind != "any"
         rows[parameter.name] = (kind, required, None if required else _default(default))
         if marker is not None:
-            effects.append((marker.action, parameter.name, place if marker.type in {"shell", "path"} and parameter.name != "cwd" else None))
+            effects.append(
+                (
+                    marker.action,
+                    parameter.name,
+                    place if marker.type in {"shell", "path"} and parameter.name != "cwd" else None,
+                )
+            )
     return ToolShape(name, rows, tuple(effects), bool(effects), None)
 
 
@@ -113,9 +120,10 @@ def _evaluated(function: Callable[..., Any], parameter: inspect.Parameter) -> An
         holder = type("holder", (), {"__annotations__": {"it": annotation}})
         return typing.get_type_hints(holder, {**names, **closure}, include_extras=True)["it"]
     except Exception as error:
-        if "Annotated" in annotation or not annotation.replace(".", "").replace("_", "").isalnum():
-            raise TypeError(f"the annotation `{annotation}` of `{parameter.name}` cannot be read here: {error}") from error
-        return Any
+        raise TypeError(
+            f"the annotation `{annotation}` of `{parameter.name}` cannot be read here ({error}); if the parameter is no part "
+            f"of what the agent asks for, leave it out with guard(engine, ignore=[{parameter.name!r}])"
+        ) from error
 
 
 def _kind(annotation: Any, name: str) -> str:
@@ -129,7 +137,10 @@ def _kind(annotation: Any, name: str) -> str:
     if origin is typing.Literal:
         kinds = {_PLAIN.get(type(value), "any") for value in get_args(annotation)}
         return kinds.pop() if len(kinds) == 1 else "any"
-    if origin in (list, tuple) or origin in (typing.get_origin(typing.Sequence[int]), typing.get_origin(typing.Iterable[int])):
+    if origin in (list, tuple) or origin in (
+        typing.get_origin(typing.Sequence[int]),
+        typing.get_origin(typing.Iterable[int]),
+    ):
         inner = {_kind(one, name) for one in get_args(annotation) if one is not Ellipsis}
         kind = inner.pop() if len(inner) == 1 else "any"
         return f"[{kind}]" if kind in {"text", "number", "bool", "path"} else "any"

@@ -105,7 +105,9 @@ def check_facts(rows: Sequence[FactRow], given: Mapping[str, Any]) -> tuple[dict
     """
     declared = {name: kind for name, kind, _ in rows}
     given = {
-        name: value.as_type(declared[name].removesuffix("?")) if isinstance(value, Written) and name in declared else value
+        name: value.as_type(declared[name].removesuffix("?"))
+        if isinstance(value, Written) and name in declared
+        else value
         for name, value in given.items()
     }
     for name, value in given.items():

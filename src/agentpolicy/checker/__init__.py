@@ -1,0 +1,1 @@
+"""What people run on policies: tests, coverage, explanations, proofs."""

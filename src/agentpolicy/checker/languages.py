@@ -1,0 +1,371 @@
+"""Patterns as automata: each gives a test on the set of automata that accept a text.
+
+The texts are canonical: a path as it is, a command as its words each ended by NUL, a tool's name with ``/`` in front, a
+host with ``.`` in front. The tests say exactly what ``compiler.match`` says of the same text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from agentpolicy.checker.automata import END, Automata, Draw, Marks
+from agentpolicy.compiler.match import base_name, host_test, leading_words
+from agentpolicy.compiler.shape import path_shape, segments
+from agentpolicy.effects.programs import VALUE_OPTIONS
+from agentpolicy.language.globs import match_star
+
+Held = Callable[[Marks], bool]
+
+
+def always(marks: Marks) -> bool:
+    """Holds of every text."""
+    return True
+
+
+def _one(automata: Automata, key: object, draw: Draw) -> Held:
+    number = automata.add(key, draw)
+    return lambda marks: number in marks
+
+
+def any_of(tests: Iterable[Held]) -> Held:
+    """Holds where one of the tests does."""
+    listed = list(tests)
+    return lambda marks: any(test(marks) for test in listed)
+
+
+# --- which texts there are ----------------------------------------------------------
+
+
+def canonical_paths(automata: Automata) -> int:
+    """The automaton of absolute paths with no empty, ``.`` or ``..`` segment."""
+
+    def draw(a: Automata, start: int) -> list[int]:
+        root = a.text(start, "/")
+        inside, dot, dots, slash = a.state(), a.state(), a.state(), a.state()
+        for begin in (root, slash):
+            a.other(begin, ("/", ".", END), inside)
+            a.step(begin, ".", dot)
+        a.other(dot, ("/", ".", END), inside)
+        a.step(dot, ".", dots)
+        a.other(dots, ("/", END), inside)
+        a.other(inside, ("/", END), inside)
+        a.step(inside, "/", slash)
+        return [root, inside]
+
+    return automata.add("canonical paths", draw)
+
+
+def commands(automata: Automata) -> int:
+    """The automaton of commands: at least one word, the first not empty."""
+
+    def draw(a: Automata, start: int) -> list[int]:
+        program, end, word = a.state(), a.state(), a.state()
+        a.other(start, (END,), program)
+        a.other(program, (END,), program)
+        a.step(program, END, end)
+        a.step(end, END, end)
+        a.other(end, (END,), word)
+        a.other(word, (END,), word)
+        a.step(word, END, end)
+        return [end]
+
+    return automata.add("commands", draw)
+
+
+def names(automata: Automata, separator: str) -> int:
+    """The automaton of names that are not empty, the separator in front."""
+
+    def draw(a: Automata, start: int) -> list[int]:
+        begin, more = a.text(start, separator), a.state()
+        a.other(begin, (END,), more)
+        a.other(more, (END,), more)
+        return [more]
+
+    return automata.add(("names", separator), draw)
+
+
+def plain_names(automata: Automata, separator: str) -> int:
+    """The automaton of names of which no part is empty: those that a person would write."""
+
+    def draw(a: Automata, start: int) -> list[int]:
+        begin, inside = a.text(start, separator), a.state()
+        a.other(begin, (separator, END), inside)
+        a.other(inside, (separator, END), inside)
+        a.step(inside, separator, begin)
+        return [inside]
+
+    return automata.add(("plain names", separator), draw)
+
+
+def plain_commands(automata: Automata) -> int:
+    """The automaton of commands without an empty word."""
+
+    def draw(a: Automata, start: int) -> list[int]:
+        word, end = a.state(), a.state()
+        for begin in (start, end):
+            a.other(begin, ("-", END) if begin == start else (END,), word)
+        a.other(word, (END,), word)
+        a.step(word, END, end)
+        return [end]
+
+    return automata.add("plain commands", draw)
+
+
+def address_paths(automata: Automata) -> int:
+    """The automaton of the paths of addresses: nothing, or a slash and what follows."""
+
+    def draw(a: Automata, start: int) -> list[int]:
+        more = a.text(start, "/")
+        a.other(more, ("?", "#", END), more)
+        return [start, more]
+
+    return automata.add("address paths", draw)
+
+
+# --- paths --------------------------------------------------------------------------
+
+
+def path_pattern(automata: Automata, pattern: str, itself: bool) -> Held:
+    """As ``compiler.match.path_test``."""
+    kind, key = path_shape(pattern)
+    if kind == "all":
+        return always
+    return _one(automata, ("path", pattern, itself), lambda a, start: _draw_path(a, start, pattern, kind, key, itself))
+
+
+def _draw_path(a: Automata, start: int, pattern: str, kind: str, key: str, itself: bool) -> list[int]:
+    match kind:
+        case "exact":
+            return [a.text(start, key)]
+        case "tree":
+            first = a.state()
+            a.other(a.text(start, key), (), first)
+            inside = [a.run(first, ())]
+            # What begins with ``x/`` and is longer is inside; ``x/`` itself is no canonical path, but an address may
+            # end so.
+            return [*inside, a.text(start, key), a.text(start, key[:-1] or "/")] if itself else inside
+        case "name":
+            return [a.text(a.run(start, ()), "/" + key)]
+        case "ending":
+            return [a.text(a.run(start, ()), key)]
+        case "inside":
+            before = a.run(start, ())
+            inside = [a.run(a.text(before, key), ())]
+            return [*inside, a.text(before, key[:-1])] if itself else inside
+        case _:
+            parts = segments(pattern)
+            if not itself and parts[-1] == "**":
+                parts = [*parts[:-1], "*", "**"]
+            return _draw_segments(a, start, parts)
+
+
+def _draw_segments(a: Automata, start: int, parts: Sequence[str]) -> list[int]:
+    """Segments that are not empty, with any number of slashes between and around them."""
+    at = a.state()
+    a.free(start, at)
+    a.step(at, "/", at)
+    ends = [at]
+    for part in parts:
+        if part == "**":
+            inside = a.state()
+            a.other(at, ("/",), inside)
+            a.other(inside, ("/",), inside)
+            a.step(inside, "/", at)
+            ends = [at, inside]
+            continue
+        if part.strip("*"):
+            end = a.glob(at, part, ("/",))
+        else:
+            end = a.state()
+            a.other(at, ("/",), end)
+            a.other(end, ("/",), end)
+        at = a.state()
+        a.step(end, "/", at)
+        a.step(at, "/", at)
+        ends = [at, end]
+    return ends
+
+
+# --- names in parts -------------------------------------------------------------------
+
+
+def _draw_parts(a: Automata, at: int, separator: str, parts: Sequence[str]) -> list[int]:
+    for part in parts:
+        if part == "**":
+            here, inside = a.state(), a.state()
+            a.free(at, here)
+            a.step(here, separator, inside)
+            a.other(inside, (separator,), inside)
+            a.free(inside, here)
+            at = here
+        else:
+            at = a.glob(a.text(at, separator), part, (separator,))
+    return [at]
+
+
+def tool_pattern(automata: Automata, pattern: str) -> Held:
+    """As ``compiler.match.value_test`` for tools."""
+    if "*" not in pattern:
+        return _one(automata, ("text", "/" + pattern), lambda a, start: [a.text(start, "/" + pattern)])
+    parts = pattern.split("/")
+    return _one(automata, ("tool", pattern), lambda a, start: _draw_parts(a, start, "/", parts))
+
+
+def host_pattern(automata: Automata, host: str) -> Held:
+    """As ``compiler.match.host_test`` for the host of an ``Address``."""
+    if host == "*":
+        return always
+    if "*" not in host:
+        return _one(automata, ("text", "." + host), lambda a, start: [a.text(start, "." + host)])
+    labels = ["**", "*", *host[2:].split(".")] if host.startswith("*.") else host.split(".")
+    if host.startswith("*.") and "*" not in host[2:]:
+
+        def below(a: Automata, start: int) -> list[int]:
+            first = a.state()
+            a.other(a.text(start, "."), (), first)
+            return [a.text(a.run(first, ()), host[1:])]
+
+        return _one(automata, ("below", host), below)
+    return _one(automata, ("host", host), lambda a, start: _draw_parts(a, start, ".", labels))
+
+
+# --- commands -------------------------------------------------------------------------
+
+
+def argv_pattern(automata: Automata, pattern: str, wide: bool, found: Mapping[str, str | None]) -> Held:
+    """As ``compiler.match.argv_test``."""
+    words = pattern.split()
+    if words == ["**"]:
+        return always
+    if words[0] == "**":
+        return _one(automata, ("words", pattern), lambda a, start: [_draw_words(a, start, words)])
+    if not wide:
+        programs = _narrow_programs(words[0], found)
+        return _one(
+            automata,
+            ("narrow", pattern),
+            lambda a, start: [_draw_words(a, _draw_program(a, start, one), words[1:]) for one in programs],
+        )
+    base = base_name(words[0])
+    rest = words[1:]
+    plain = _one(
+        automata, ("wide", base, *rest), lambda a, start: [_draw_words(a, _draw_base(a, start, base), rest)]
+    )
+    lead = leading_words(rest)
+    if not lead:
+        return plain
+    if "*" not in base:
+        return any_of([plain, _past(automata, base, rest, lead, VALUE_OPTIONS.get(base))])
+    # Each program whose options are known is read by what is known of it, all others alike.
+    known = [program for program in VALUE_OPTIONS if match_star(base, program)]
+    is_known = any_of(
+        _one(automata, ("wide", program, "**"), lambda a, start, program=program: [  # type: ignore[misc]
+            _draw_words(a, _draw_base(a, start, program), ["**"])
+        ])
+        for program in known
+    )
+    as_known = any_of(_past(automata, program, rest, lead, VALUE_OPTIONS[program]) for program in known)
+    as_unknown = _past(automata, base, rest, lead, None)
+    return lambda marks: plain(marks) or (as_known(marks) if is_known(marks) else as_unknown(marks))
+
+
+def _narrow_programs(word: str, found: Mapping[str, str | None]) -> list[str]:
+    if "*" in word:
+        return [word]
+    bare = base_name(word)
+    if "/" in word:
+        return [word, bare] if found.get(bare) == word else [word]
+    also = found.get(word)
+    return [word] if also is None else [word, also]
+
+
+def _draw_program(a: Automata, at: int, word: str) -> int:
+    return a.text(a.glob(at, word, (END,)), END)
+
+
+def _draw_base(a: Automata, at: int, base: str) -> int:
+    """A program's name by its last part, any directory before it."""
+    last, directory = a.state(), a.state()
+    a.free(at, last)
+    a.free(at, directory)
+    a.other(directory, (END,), directory)
+    a.step(directory, "/", last)
+    return a.text(a.glob(last, base, ("/", END)), END)
+
+
+def _draw_words(a: Automata, at: int, pieces: Sequence[str]) -> int:
+    for piece in pieces:
+        here = a.state()
+        a.free(at, here)
+        at = here
+        if piece == "**":
+            inside = a.state()
+            a.step(here, END, here)
+            a.other(here, (END,), inside)
+            a.other(inside, (END,), inside)
+            a.step(inside, END, here)
+        else:
+            at = a.text(a.glob(here, piece, (END,)), END)
+    return at
+
+
+def _past(
+    automata: Automata, base: str, rest: Sequence[str], lead: int, known: frozenset[str] | None
+) -> Held:
+    """Options in front of each subcommand word looked past, as ``compiler.match.past_options`` does."""
+
+    def draw(a: Automata, start: int) -> list[int]:
+        at = _draw_base(a, start, base)
+        for word in rest[:lead]:
+            here = a.state()
+            a.free(at, here)
+            _draw_options(a, here, known)
+            at = a.text(here, word + END)
+        return [_draw_words(a, at, rest[lead:])]
+
+    return _one(automata, ("past", base, known is None, *rest), draw)
+
+
+def _draw_options(a: Automata, here: int, known: frozenset[str] | None) -> None:
+    """From ``here`` back to it by one option, with the next word where the option takes or may take it."""
+    value, inside_value = a.state(), a.state()
+    a.step(value, END, here)
+    a.other(value, (END,), inside_value)
+    a.other(inside_value, (END,), inside_value)
+    a.step(inside_value, END, here)
+    dash = a.text(here, "-")
+    if known is not None:
+        _draw_known(a, dash, sorted(word[1:] for word in known if word.startswith("-")), here, value)
+        return
+    inside = a.state()  # any option, alone
+    a.free(dash, inside)
+    a.other(inside, (END,), inside)
+    a.step(inside, END, here)
+    # One without ``=`` that is not ``--`` may take the next word.
+    a.step(dash, END, value)
+    double, free = a.state(), a.state()
+    a.step(dash, "-", double)
+    a.other(dash, ("-", "=", END), free)
+    a.other(double, ("=", END), free)
+    a.other(free, ("=", END), free)
+    a.step(free, END, value)
+
+
+def _draw_known(a: Automata, dash: int, options: Sequence[str], here: int, value: int) -> None:
+    """A trie of the options that take a value; every other option stands alone."""
+    elsewhere = a.state()
+    a.other(elsewhere, (END,), elsewhere)
+    a.step(elsewhere, END, here)
+    trie: dict[str, int] = {"": dash}
+    for option in options:
+        for end in range(1, len(option) + 1):
+            if option[:end] not in trie:
+                trie[option[:end]] = a.state()
+                a.step(trie[option[: end - 1]], option[end - 1], trie[option[:end]])
+    for text, state in trie.items():
+        onward = [option[len(text)] for option in trie if len(option) == len(text) + 1 and option.startswith(text)]
+        a.other(state, (*onward, END), elsewhere)
+        a.step(state, END, value if text in options else here)
+
+
+__all__ = ["Held", "address_paths", "argv_pattern", "canonical_paths", "commands", "host_pattern", "host_test", "names", "path_pattern", "tool_pattern"]

@@ -1,0 +1,1 @@
+"""Collects policy tests for pytest."""
