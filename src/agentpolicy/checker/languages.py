@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from agentpolicy.checker.automata import END, Automata, Draw, Marks
-from agentpolicy.compiler.match import base_name, host_test, leading_words
+from agentpolicy.compiler.match import base_name, leading_words
 from agentpolicy.compiler.shape import path_shape, segments
 from agentpolicy.effects.programs import VALUE_OPTIONS
 from agentpolicy.language.globs import match_star
@@ -171,7 +171,7 @@ def _draw_segments(a: Automata, start: int, parts: Sequence[str]) -> list[int]:
             a.other(at, ("/",), inside)
             a.other(inside, ("/",), inside)
             a.step(inside, "/", at)
-            ends = [at, inside]
+            ends = [*ends, at, inside]
             continue
         if part.strip("*"):
             end = a.glob(at, part, ("/",))
@@ -368,4 +368,4 @@ def _draw_known(a: Automata, dash: int, options: Sequence[str], here: int, value
         a.step(state, END, value if text in options else here)
 
 
-__all__ = ["Held", "address_paths", "argv_pattern", "canonical_paths", "commands", "host_pattern", "host_test", "names", "path_pattern", "tool_pattern"]
+__all__ = ["Held", "address_paths", "argv_pattern", "canonical_paths", "commands", "host_pattern", "names", "path_pattern", "tool_pattern"]

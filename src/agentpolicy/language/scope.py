@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from attrs import Factory, frozen
+from attrs import field, frozen
 
 from agentpolicy.language import tree
 from agentpolicy.language.checked import Constant, Glob, ParamDecl, PatternKind, Place, Scalar, ToolDecl
@@ -18,15 +18,15 @@ class Scope:
     """The names that one file declares, and the scopes of the files that it imports under an alias."""
 
     source: Source
-    params: dict[str, ParamDecl] = Factory(dict)
-    facts: dict[str, ParamDecl] = Factory(dict)
-    sets: dict[str, tree.SetDecl] = Factory(dict)
-    defines: dict[str, tree.Define] = Factory(dict)
-    tools: dict[str, ToolDecl] = Factory(dict)
-    marks: set[str] = Factory(set)
-    approvals: dict[str, tree.Block] = Factory(dict)
-    imports: dict[str, Scope] = Factory(dict)
-    used: set[str] = Factory(set)
+    params: dict[str, ParamDecl] = field(factory=dict)
+    facts: dict[str, ParamDecl] = field(factory=dict)
+    sets: dict[str, tree.SetDecl] = field(factory=dict)
+    defines: dict[str, tree.Define] = field(factory=dict)
+    tools: dict[str, ToolDecl] = field(factory=dict)
+    marks: set[str] = field(factory=set)
+    approvals: dict[str, tree.Block] = field(factory=dict)
+    imports: dict[str, Scope] = field(factory=dict)
+    used: set[str] = field(factory=set)
 
     def place(self, span: tree.Span) -> Place:
         """A place in this file."""
@@ -45,7 +45,7 @@ class Scope:
     def walk(self) -> Iterator[Scope]:
         """This scope and every one imported, each once."""
         seen: set[int] = set()
-        todo = [self]
+        todo: list[Scope] = [self]
         while todo:
             scope = todo.pop()
             if id(scope) not in seen:

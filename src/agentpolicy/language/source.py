@@ -5,11 +5,19 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import Literal, TypeAlias
 
-from attrs import field, frozen
+from attrs import Factory, field, frozen
 
 from agentpolicy.language.tree import NOWHERE, Span
 
 Severity: TypeAlias = Literal["error", "warning"]
+
+
+def _line_starts(text: str) -> list[int]:
+    starts, at = [0], text.find("\n")
+    while at >= 0:
+        starts.append(at + 1)
+        at = text.find("\n", at + 1)
+    return starts
 
 
 @frozen(eq=False)
@@ -21,15 +29,9 @@ class Source:
 
     name: str
     text: str
-    _starts: list[int] = field(init=False, repr=False)
-
-    @_starts.default
-    def _find_starts(self) -> list[int]:
-        starts, at = [0], self.text.find("\n")
-        while at >= 0:
-            starts.append(at + 1)
-            at = self.text.find("\n", at + 1)
-        return starts
+    _starts: list[int] = field(
+        init=False, repr=False, default=Factory(lambda source: _line_starts(source.text), takes_self=True)
+    )
 
     def line_column(self, offset: int) -> tuple[int, int]:
         """The line and column of a character offset."""

@@ -169,7 +169,10 @@ class Lexer:
         elif char > "\x7f" and not is_forbidden(char):
             add("AP110", f"{describe(char)} outside quoted text", start, start + 1, "leave it out, or quote it")
         # Characters that are forbidden everywhere are reported by those who look at all characters.
-        return None, start + 1
+        end = start + 1
+        while text.startswith(char, end) and char > "\x7f":
+            end += 1
+        return None, end
 
     def _long_word(self, start: int) -> tuple[str, int]:
         """A word with characters beyond ASCII, reported; without those that are reported anyway."""
