@@ -66,7 +66,7 @@ bench: $(STAMP)  ## the measures of docs/performance.md, as ratios; writes build
 	@$(PYTHON) -m benchmarks
 
 grammar: $(STAMP) ## make the saved tables from grammar/agentpolicy.lark
-	@$(PYTHON) -m agentpolicy.language.tables
+	@$(PYTHON) grammar/build.py
 
 format: $(STAMP) ## lay the code out
 	@$(VENV)/bin/ruff format . && $(VENV)/bin/ruff check --fix .

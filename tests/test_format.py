@@ -36,7 +36,9 @@ def comments(text: str) -> list[str]:
 def test_the_example_of_the_language_page_keeps_its_tree_and_comments() -> None:
     once = assert_sound(EXAMPLE)
     assert comments(once) == comments(EXAMPLE)
-    assert max(len(line) for line in once.splitlines()) <= WIDTH + len("  # brings names (sets, defines, tools, approvals), never rules")
+    assert max(len(line) for line in once.splitlines()) <= WIDTH + len(
+        "  # brings names (sets, defines, tools, approvals), never rules"
+    )
 
 
 @pytest.mark.parametrize(
@@ -56,7 +58,7 @@ def test_the_example_of_the_language_page_keeps_its_tree_and_comments() -> None:
         ('policy a version "1" language 1 default deny default ask for net', 'policy a version "1" language 1\ndefault deny\ndefault ask for net\n'),
         ("default deny\r\n\r\n\r\n\r\ndefault ask\r\n", "default deny\n\ndefault ask\n"),
         (r'extends "\u0041\u00E9\u200B\$\u0024\"' + '\t"', r'extends "A\u00e9\u200b\$\$\"\t"' + "\n"),
-        ('digest_is_no_keyword: exec any'.replace("digest_is_no_keyword", "allow d"), "allow d: exec any\n"),
+        ("digest_is_no_keyword: exec any".replace("digest_is_no_keyword", "allow d"), "allow d: exec any\n"),
         ('telemetry { digest "s/p".text, exec.env sample allow 10% }', 'telemetry {\n    digest "s/p".text, exec.env\n    sample allow 10%\n}\n'),
     ],
 )  # fmt: skip
@@ -75,7 +77,9 @@ def test_a_long_rule_has_a_line_for_each_clause() -> None:
 
 def test_long_lists_and_conditions_are_broken_where_they_may_be() -> None:
     patterns = ", ".join(f'"/some/directory/{name}/**"' for name in "abcdef")
-    text = f"deny a: fs.read {patterns} except {patterns} when {' and '.join(['some_attribute == other.attribute'] * 3)}"
+    text = (
+        f"deny a: fs.read {patterns} except {patterns} when {' and '.join(['some_attribute == other.attribute'] * 3)}"
+    )
     assert assert_sound(text) == dedent("""\
         deny a: fs.read "/some/directory/a/**", "/some/directory/b/**", "/some/directory/c/**",
                 "/some/directory/d/**", "/some/directory/e/**", "/some/directory/f/**"
@@ -189,7 +193,9 @@ def say(template: str, *parts: st.SearchStrategy[str]) -> st.SearchStrategy[str]
     return st.tuples(*parts).map(lambda values: template.format(*values))
 
 
-VALUES = st.recursive(STRINGS | NUMBERS | UNITS | st.just("true"), lambda inner: say("[ {} ]", joined(inner, 0)), max_leaves=4)
+VALUES = st.recursive(
+    STRINGS | NUMBERS | UNITS | st.just("true"), lambda inner: say("[ {} ]", joined(inner, 0)), max_leaves=4
+)
 CONDITIONS = st.recursive(
     say("{} {} {}", REFS, st.sampled_from(["==", "!=", "<"]), VALUES | REFS)
     | say("{} {} {}", REFS, st.sampled_from(["in", "not in", "has any", "has only"]), REFS)
@@ -217,17 +223,24 @@ CLAUSES = (
 TYPES = st.sampled_from(["text", "[path]", "tool?", "[text]?"])
 PARAMETERS = joined(say("{} : {} {}", WORDS, TYPES, maybe(say("= {}", VALUES))), 0)
 STEPS = (
-    say("{} ( {} ) {} {}", NAMES | STRINGS, joined(say("{} : {}", WORDS, VALUES), 0), maybe(st.just("( result : \"ok\" )")), maybe(say("-> {} by {}", EFFECTS, WORDS)))
-    | say("exec {} {} returns {}", STRINGS, maybe(st.just("( result : \"ok\" )")), STRINGS)
+    say(
+        "{} ( {} ) {} {}",
+        NAMES | STRINGS,
+        joined(say("{} : {}", WORDS, VALUES), 0),
+        maybe(st.just('( result : "ok" )')),
+        maybe(say("-> {} by {}", EFFECTS, WORDS)),
+    )
+    | say("exec {} {} returns {}", STRINGS, maybe(st.just('( result : "ok" )')), STRINGS)
     | say("given ( {} = {} )", REFS, VALUES)
     | say("wait {}", UNITS)
     | say("approve {}", joined(STRINGS))
     | say("user says {}", STRINGS)
 )
-SETTINGS = (
-    say("{} {}", st.sampled_from(["env", "from", "log"]), joined(NAMES | UNITS | st.sampled_from(["@g", "10 per 1h", "ask 5%"])))
-    | st.sampled_from(["not self", "reason required", "timeout 5m -> deny"])
-)
+SETTINGS = say(
+    "{} {}",
+    st.sampled_from(["env", "from", "log"]),
+    joined(NAMES | UNITS | st.sampled_from(["@g", "10 per 1h", "ask 5%"])),
+) | st.sampled_from(["not self", "reason required", "timeout 5m -> deny"])
 ITEMS = (
     say("{} {} : {} {}", EFFECTS, WORDS, MATCHES, st.lists(CLAUSES, max_size=3).map(" ".join))
     | say("define {} = {}", NAMES, CONDITIONS)

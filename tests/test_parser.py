@@ -57,6 +57,13 @@ def nodes(value: Any) -> Iterator[Any]:
             waiting.extend(getattr(one, field.name) for field in attrs.fields(type(one)))
 
 
+def tried(source: Source) -> t.File | PolicyError:
+    try:
+        return parse(source)
+    except PolicyError as error:
+        return error
+
+
 # --- what is written becomes the tree -------------------------------------------
 
 
@@ -64,7 +71,12 @@ def test_the_example_of_the_language_page_parses() -> None:
     file = parse_text(EXAMPLE)
     assert file.header == t.Header(t.Name("coding-agent"), t.Text("1.4"), 1)
     assert len(file.items) == 40
-    assert {item.id.text for item in file.items if isinstance(item, t.Rule)} >= {"force-push", "untested", "payee", "push"}
+    assert {item.id.text for item in file.items if isinstance(item, t.Rule)} >= {
+        "force-push",
+        "untested",
+        "payee",
+        "push",
+    }
 
 
 def test_every_node_of_the_example_knows_its_place() -> None:
@@ -95,7 +107,9 @@ def test_line_ends_of_windows_and_tabs_are_blanks() -> None:
 
 
 def test_a_rule_holds_its_match_and_clauses() -> None:
-    rule = item('ask a: fs.read, fs.write "/x", s.y except "/z" unless b via c because "d" log info redact path, "m/n".o')
+    rule = item(
+        'ask a: fs.read, fs.write "/x", s.y except "/z" unless b via c because "d" log info redact path, "m/n".o'
+    )
     assert rule.match == t.Match(
         (t.Ref(("fs", "read")), t.Ref(("fs", "write"))),
         (t.Text("/x"), t.Ref(("s", "y"))),
@@ -174,7 +188,7 @@ def test_tools_declare_parameters_effects_and_labels() -> None:
 
 
 def test_declarations_read_as_they_are_said() -> None:
-    assert item("param p: text? = \"x\"") == t.Param(t.Name("p"), t.TypeRef("text", False, True), t.Text("x"))
+    assert item('param p: text? = "x"') == t.Param(t.Name("p"), t.TypeRef("text", False, True), t.Text("x"))
     assert item("fact f: [text]") == t.Fact(t.Name("f"), t.TypeRef("text", True))
     assert item('set s: tool = "a", b') == t.SetDecl(t.Name("s"), t.TypeRef("tool"), (t.Text("a"), t.Ref(("b",))))
     assert item("default none") == t.Default("none")
@@ -231,7 +245,10 @@ def test_test_steps_read_as_they_are_said() -> None:
     assert given == t.Given((t.Binding(t.Ref(("w",)), t.Text("/x")), t.Binding(t.Ref(("agent", "role")), t.Text("ci"))))
     assert said == t.Said(t.Name("user"), t.Text("hi"))
     assert call == t.Step(
-        t.Call(t.Text("a/b"), (t.Named(t.Name("from"), t.Number(1)),)), (), t.Text("r"), t.Expect("allow", t.Name("default"))
+        t.Call(t.Text("a/b"), (t.Named(t.Name("from"), t.Number(1)),)),
+        (),
+        t.Text("r"),
+        t.Expect("allow", t.Name("default")),
     )
     assert effect == t.Step(t.EffectAct(t.Ref(("exec",)), t.Text("x")), (t.Named(t.Name("result"), t.Text("ok")),))
     assert tool == t.Step(t.EffectAct(t.Ref(("tool",)), t.Text("y")), expect=t.Expect("deny", t.Name("or")))
@@ -362,7 +379,7 @@ def test_every_keyword_of_the_grammar_is_a_word() -> None:
         ("allow a: exec any limit 5", ("AP101", "expected `per`, found the end of the file", "", None)),
         ("allow a: exec any budget 5MB up per 1d", ("AP101", "expected `in`, `out` or `per`, found `up`", "up", None)),
         ("allow a: net any budget 5MB in per 1d out", ("AP101", "a budget says `in` or `out` once", "budget 5MB in per 1d out", "leave one of them out")),
-        ("default deny policy a version \"1\"", ("AP101", "the header stands first in a file, and once", "policy", "move `policy …` to the top of the file")),
+        ('default deny policy a version "1"', ("AP101", "the header stands first in a file, and once", "policy", "move `policy …` to the top of the file")),
         ("extends " + "a" * 50, ("AP101", f"expected quoted text, found `{'a' * 40}…`", "a" * 50, None)),
         ('define x = "' + "a" * 50 + '"', ("AP101", "expected a name, `(` or `not`, found quoted text", '"' + "a" * 50 + '"', None)),
         ("define x = a ==", ("AP101", "expected a value or a name, found the end of the file", "", None)),
@@ -420,7 +437,9 @@ def test_two_hundred_and_one_errors_say_that_one_is_left() -> None:
     assert errors("allow exec any\n" * 201)[-1].message == "1 more error in this file not shown"
 
 
-@pytest.mark.parametrize("text", ["(" * 200_000, "define x = " + "not " * 200_000, '"' + "\\" * 200_001, "[{(" * 70_000])
+@pytest.mark.parametrize(
+    "text", ["(" * 200_000, "define x = " + "not " * 200_000, '"' + "\\" * 200_001, "[{(" * 70_000]
+)
 def test_no_depth_of_nesting_breaks_the_parser(text: str) -> None:
     assert errors(text)
 
@@ -430,19 +449,25 @@ def test_any_text_gives_a_tree_or_errors_that_lie_inside_it(data: st.DataObject)
     pieces = st.sampled_from([*EXAMPLE.split(), "\n", "\n\n", "(", "{", "}", '"', "\\", "\u200b", "é", "\r", "1a2b"])
     words = data.draw(st.lists(pieces | st.text(max_size=3), max_size=30))
     text = " ".join(words)
-    try:
-        file = parse(Source("x", text))
-    except PolicyError as error:
-        assert str(error)
-        assert all(0 <= one.span.start <= one.span.end <= len(text) for one in error.diagnostics)
+    outcome = tried(Source("x", text))
+    if isinstance(outcome, PolicyError):
+        assert str(outcome)
+        assert all(0 <= one.span.start <= one.span.end <= len(text) for one in outcome.diagnostics)
     else:
-        assert all(0 <= node.span.start <= node.span.end <= len(text) for node in nodes(file))
+        assert all(0 <= node.span.start <= node.span.end <= len(text) for node in nodes(outcome))
 
 
 @given(st.integers(0, len(EXAMPLE) - 1), st.sampled_from(["", "x", '"', "(", "}", "\n", "\x00", ","]))
 def test_a_policy_that_is_cut_or_changed_anywhere_gives_a_tree_or_errors(at: int, put: str) -> None:
     for text in (EXAMPLE[:at], EXAMPLE[:at] + put + EXAMPLE[at + 1 :]):
-        try:
-            parse_text(text)
-        except PolicyError as error:
-            assert error.diagnostics
+        outcome = tried(Source("x", text))
+        assert not isinstance(outcome, PolicyError) or outcome.diagnostics
+
+
+def test_every_bad_escape_of_a_text_is_reported() -> None:
+    found = errors(r'extends "\n\d\u12"')
+    escapes = r"escapes are `\"` `\\` `\n` `\t` `\$` and `\u` with four hexadecimal digits"
+    assert [(one.message, one.help) for one in found] == [
+        (r"`\d` is no escape", r"write `\\d` for a backslash; " + escapes),
+        (r"`\u12` is no escape", escapes),
+    ]

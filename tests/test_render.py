@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentpolicy.language.render import WIDTH, as_json, render, render_all, suggest
-from agentpolicy.language.source import Diagnostic, PolicyError, Source
+from agentpolicy.language.source import Diagnostic, PolicyError, Severity, Source
 from agentpolicy.language.tree import NOWHERE, Span
 
 
-def finding(text: str, start: int, end: int, **more: str) -> Diagnostic:
-    return Diagnostic("AP203", more.pop("message", "there is no action `fs.wrte`"), Source("a.agp", text), Span(start, end), **more)  # type: ignore[arg-type]
+def finding(text: str, start: int, end: int, help: str | None = None, severity: Severity = "error") -> Diagnostic:
+    return Diagnostic("AP203", "there is no action `fs.wrte`", Source("a.agp", text), Span(start, end), help, severity)
 
 
 def underlined(text: str, start: int, end: int) -> tuple[str, str]:

@@ -49,6 +49,11 @@ class Automata:
                 self._accepts[state] = self._drawing
         return self._known[key]
 
+    @property
+    def count(self) -> int:
+        """How many automata there are; their numbers count from 0."""
+        return len(self._starts)
+
     def state(self) -> int:
         """A new state."""
         self._exact.append({})

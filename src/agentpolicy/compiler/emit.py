@@ -214,15 +214,10 @@ class LayerEmitter:
         unsure = any(code is not None and code[1] and one.wide for one, code in zip(rules, codes, strict=True))
         if unsure:
             self._line("    u = None")
-        told = False
         for one, code in zip(rules, codes, strict=True):
             if code is None:
                 continue
             text, three_valued = code
-            if one.severity == ALLOW and unsure and not told:
-                self._line("    if u is not None:")
-                self._line("        return U[u]")
-                told = True
             if three_valued and one.wide:
                 subject, condition = text
                 self._line(f"    if {subject}:", one.rule)
@@ -231,14 +226,20 @@ class LayerEmitter:
                 self._line(f"            return V[{one.rank}]  # {one.rule.effect} {one.rule.id}", one.rule)
                 self._line(f"        if t is None and (u is None or u > {one.rule.index}):")
                 self._line(f"            u = {one.rule.index}")
-            else:
-                test = " and ".join(part for part in text if part != "True") or "True"
-                self._line(f"    if {test}:", one.rule)
-                self._line(f"        return V[{one.rank}]  # {one.rule.effect} {one.rule.id}", one.rule)
-        if unsure and not told:
-            self._line("    if u is not None:")
-            self._line("        return U[u]")
-        self._line(f"    return D[{action!r}]")
+                continue
+            test = " and ".join(part for part in text if part != "True") or "True"
+            self._line(f"    if {test}:", one.rule)
+            # A rule that could not be told to match makes an allow a question, never the other way round.
+            doubtful = " if u is None else U[u]" if unsure and one.severity == ALLOW else ""
+            self._line(f"        return V[{one.rank}]{doubtful}  # {one.rule.effect} {one.rule.id}", one.rule)
+        doubtful = " if u is None else U[u]" if unsure and self._default(action) in {"allow", "none"} else ""
+        self._line(f"    return D[{action!r}]{doubtful}")
+
+    def _default(self, action: str) -> str:
+        """The outcome of the nearest default."""
+        declared = self._layer.defaults
+        found = declared.get(action) or declared.get(family(action)) or declared.get("")
+        return "deny" if found is None else found.outcome
 
     def _tests(self, action: str, one: RankedRule, writer: Inline) -> tuple[tuple[str, str], bool] | None:
         """``(subject test, condition)`` and whether the condition has three values; None where it is never true."""

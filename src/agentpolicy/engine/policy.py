@@ -213,7 +213,7 @@ def _bindings(params: Mapping[str, Any], host: Host) -> Bindings:
 def _reader(name: str, text: str, files: Mapping[str, str]) -> Reader:
     import hashlib
 
-    from agentpolicy.language.reading import missing_file, source_of
+    from agentpolicy.language.parser import missing_file, source_of
 
     known = {os.path.realpath(path): content for path, content in {**files, name: text}.items()}
 

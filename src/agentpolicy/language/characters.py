@@ -131,7 +131,7 @@ def _first_change(part: str) -> int:
     for at, char in enumerate(part):
         if char > "\x7f" and not unicodedata.is_normalized("NFC", part[max(0, at - MAX_COMBINING) : at + 1]):
             return at
-    return 0
+    return next(at for at, char in enumerate(part) if char > "\x7f")
 
 
 @lru_cache(4096)

@@ -1,0 +1,207 @@
+"""Which truth values a condition may take, when only part of what it reads is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from typing import Any, Final
+
+from attrs import field, frozen
+
+from agentpolicy.compiler import logic
+from agentpolicy.compiler.bind import Bindings
+from agentpolicy.compiler.match import value_test
+from agentpolicy.language import checked as c
+from agentpolicy.language.check import operands
+from agentpolicy.language.vocabulary import family
+
+#: A set of possible truth values; None is unknown.
+Values = frozenset["bool | None"]
+TRUE: Final[Values] = frozenset({True})
+FALSE: Final[Values] = frozenset({False})
+UNKNOWN: Final[Values] = frozenset({None})
+EITHER: Final[Values] = frozenset({True, False})
+ANYTHING: Final[Values] = frozenset({True, False, None})
+
+_OPERATORS: Final[Mapping[str, Callable[[Any, Any], bool | None]]] = {
+    "==": logic.same, "!=": logic.differs, "<": logic.less, "<=": logic.at_most, ">": logic.more, ">=": logic.at_least,
+}  # fmt: skip
+#: Attributes that an effect always has where it is not opaque.
+_KNOWN: Final[Mapping[str, frozenset[str]]] = {
+    "fs": frozenset({"path", "name", "suffix"}),
+    "exec": frozenset({"program", "argv", "flags", "env", "elevated"}),
+    "net": frozenset({"host"}),
+    "tool": frozenset({"name"}),
+}
+#: Attributes that each name of a file has for itself.
+BY_NAME: Final = frozenset({"path", "name", "suffix"})
+
+
+@frozen
+class World:
+    """What is fixed while one kind of effect is looked at.
+
+    ``opaque``, ``guarded``: as of the effect. ``fixed``: attributes whose values are known. ``assigned``: truth values
+    of single tests. ``many``: whether the effect has several names, so that tests on a name may differ.
+    """
+
+    action: str
+    opaque: bool = False
+    guarded: bool = False
+    many: bool = False
+    fixed: Mapping[str, object] = field(factory=dict)
+    assigned: Mapping[Hashable, bool | None] = field(factory=dict)
+
+
+def both(left: Values, right: Values) -> Values:
+    """Kleene's ``and`` over everything that may be."""
+    return frozenset(False if a is False or b is False else None if a is None or b is None else True for a in left for b in right)
+
+
+def either(left: Values, right: Values) -> Values:
+    """Kleene's ``or`` over everything that may be."""
+    return frozenset(True if a or b else None if a is None or b is None else False for a in left for b in right)
+
+
+def opposite(values: Values) -> Values:
+    """Kleene's ``not`` over everything that may be."""
+    return frozenset(None if one is None else not one for one in values)
+
+
+class Conditions:
+    """Conditions under given parameters, facts and context; what is not given may be anything."""
+
+    def __init__(self, bindings: Bindings, facts: Mapping[str, object], context: Mapping[str, object]) -> None:
+        self._bindings = bindings
+        self._facts = facts
+        self._context = context
+
+    # Recursion is bounded: the parser caps nesting of conditions and of defines.
+    def values(self, node: c.Test_, wide: bool, world: World, negated: bool = False) -> Values:
+        """What a condition may be. ``wide`` as for patterns: the reading of the rule that it belongs to."""
+        match node:
+            case c.All(terms=terms):
+                found = TRUE
+                for term in terms:
+                    found = both(found, self.values(term, wide, world, negated))
+                return found
+            case c.Some(terms=terms):
+                found = FALSE
+                for term in terms:
+                    found = either(found, self.values(term, wide, world, negated))
+                return found
+            case c.Negation(term=term):
+                return opposite(self.values(term, wide, world, not negated))
+            case _:
+                return self._leaf(node, wide != negated, world)
+
+    def tests(self, node: c.Test_, wide: bool, world: World, negated: bool = False) -> Iterator[tuple[Hashable, Values]]:
+        """Every single test in a condition whose value is open, with what it may be."""
+        match node:
+            case c.All(terms=terms) | c.Some(terms=terms):
+                for term in terms:
+                    yield from self.tests(term, wide, world, negated)
+            case c.Negation(term=term):
+                yield from self.tests(term, wide, world, not negated)
+            case _:
+                if not (world.many and _by_name(node)) and not isinstance(node, c.Unready):
+                    values = self._leaf(node, wide != negated, world)
+                    if len(values) > 1:
+                        yield self._key(node, wide != negated, world), values
+
+    def value(self, operand: c.Operand, world: World) -> tuple[bool, object]:
+        """Whether an operand's value is settled, and the value; None is an unknown one."""
+        match operand:
+            case c.Literal_():
+                return True, self._bindings.value(operand)
+            case c.ParamName(name=name):
+                return True, self._bindings.params.get(name)
+            case c.FactName(name=name):
+                return name in self._facts, self._facts.get(name)
+            case c.ContextName(name=name):
+                return name in self._context, self._context.get(name)
+            case c.Attribute(name="opaque"):
+                return True, world.opaque
+            case c.Attribute(name="result"):
+                return True, None
+            case c.Attribute(name="method") if family(world.action) == "net":
+                return True, None if world.action == "net.connect" else world.action[4:].upper()
+            case c.Attribute(name="elevated") if world.action == "exec" and not world.guarded:
+                return True, False
+            case c.Attribute(name=name):
+                return name in world.fixed, world.fixed.get(name)
+
+    # --- single tests ----------------------------------------------------------------
+
+    def _leaf(self, node: c.Test_, wide: bool, world: World) -> Values:
+        if isinstance(node, c.Unready):
+            return ANYTHING
+        settled = [self.value(one, world) for one in operands(node)]
+        if all(known for known, _ in settled):
+            return frozenset({self._settled(node, [value for _, value in settled], wide, world)})
+        if world.assigned and not (world.many and _by_name(node)):
+            key = self._key(node, wide, world)
+            if key in world.assigned:
+                return frozenset({world.assigned[key]})
+        return ANYTHING if any(self._may_lack(one, world) for one in operands(node)) else EITHER
+
+    def _settled(self, node: c.Test_, values: list[Any], wide: bool, world: World) -> bool | None:
+        match node:
+            case c.Comparison(op=op):
+                return _OPERATORS[op](values[0], values[1])
+            case c.Member():
+                if node.values is not None:
+                    return logic.among(values[0], values[1])
+                return logic.matched(self._globs(node.globs, node.left, wide, world), values[0])
+            case c.Holds(quantifier="any"):
+                if node.values is not None:
+                    return logic.any_among(values[0], values[1])
+                return logic.any_matched(self._globs(node.globs, node.left, wide, world), values[0])
+            case c.Holds():
+                if node.values is not None:
+                    return logic.all_among(values[0], values[1])
+                return logic.all_matched(self._globs(node.globs, node.left, wide, world), values[0])
+            case _:
+                return logic.truth(values[0])
+
+    def _globs(self, globs: tuple[c.Glob, ...], left: c.Operand, wide: bool, world: World) -> Callable[[str], bool]:
+        patterns = [pattern for glob in globs for pattern in self._bindings.patterns(glob)]
+        kind = globs[0].kind if globs else "text"
+        return value_test(kind, patterns, itself=_itself(left, wide, world), wide=wide)
+
+    def _key(self, node: c.Test_, wide: bool, world: World) -> Hashable:
+        """Equal for tests that always have the same value."""
+        match node:
+            case c.Comparison():
+                return ("compare", node.left, node.op, node.right)
+            case c.Member() | c.Holds():
+                how = node.quantifier if isinstance(node, c.Holds) else "in"
+                texts = tuple((glob.kind, self._bindings.text(glob.text)) for glob in node.globs)
+                reading = (wide, _itself(node.left, wide, world)) if texts else ()
+                return (how, node.left, node.values, texts, reading)
+            case c.Truthy():
+                return ("truth", node.operand)
+            case _:
+                return id(node)
+
+    def _may_lack(self, operand: c.Operand, world: World) -> bool:
+        settled, value = self.value(operand, world)
+        if settled:
+            return value is None
+        match operand:
+            case c.FactName(type=kind):
+                return kind.endswith("?")
+            case c.ContextName(name=name):
+                return not name.startswith(("time.", "host."))
+            case c.Attribute(name=name):
+                return world.opaque or name not in _KNOWN.get(family(world.action), ())
+            case _:
+                return True
+
+
+def _itself(left: c.Operand, wide: bool, world: World) -> bool:
+    own = isinstance(left, c.Attribute) and left.name == "path" and family(world.action) == "fs"
+    return wide or not own or world.action == "fs.read"
+
+
+def _by_name(node: c.Test_) -> bool:
+    return any(isinstance(one, c.Attribute) and one.name in BY_NAME for one in operands(node))

@@ -1,0 +1,201 @@
+"""How the reference evaluator holds patterns against values: tables of reachable places, one row a pattern piece.
+
+Written from LANGUAGE.md, sharing nothing with the compiler but the canonical form of hosts and the table of options
+that take a value. Slow and plain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from agentpolicy.effects.programs import VALUE_OPTIONS
+from agentpolicy.effects.urls import canonical_host, net_effect
+
+
+def word_matches(pattern: str, word: str) -> bool:
+    """``*`` stands for any run of characters."""
+    places = {0}
+    for letter in pattern:
+        if letter == "*":
+            places = set(range(min(places), len(word) + 1)) if places else set()
+        else:
+            places = {at + 1 for at in places if at < len(word) and word[at] == letter}
+    return len(word) in places
+
+
+def parts_match(pattern: Sequence[str], parts: Sequence[str]) -> bool:
+    """``**`` stands for any number of parts, ``*`` for characters of one."""
+    return len(parts) in _after(pattern, parts, {0})
+
+
+def _after(pattern: Sequence[str], parts: Sequence[str], places: set[int]) -> set[int]:
+    for piece in pattern:
+        if not places:
+            return places
+        if piece == "**":
+            places = set(range(min(places), len(parts) + 1))
+        else:
+            places = {at + 1 for at in places if at < len(parts) and word_matches(piece, parts[at])}
+    return places
+
+
+def braces(text: str) -> list[str]:
+    """Every text that ``{a,b}`` stands for: the innermost, leftmost braces are opened until none is left."""
+    done: list[str] = []
+    todo = [text]
+    while todo:
+        one = todo.pop(0)
+        close = one.find("}")
+        if close < 0:
+            done.append(one)
+            continue
+        start = one.rfind("{", 0, close)
+        todo[:0] = [one[:start] + choice + one[close + 1 :] for choice in one[start + 1 : close].split(",")]
+    return done
+
+
+# --- paths --------------------------------------------------------------------
+
+
+def path_matches(pattern: str, path: str, itself: bool) -> bool:
+    """An absolute pattern, or one that begins with ``**``, on an absolute path; ``itself``: ``x/**`` means x too."""
+    wanted = [part for part in pattern.split("/") if part]
+    parts = [part for part in path.split("/") if part]
+    if len(wanted) > 1 and wanted[-1] == "**" and not itself and set(wanted) != {"**"}:
+        return parts_match([*wanted[:-1], "*", "**"], parts)
+    return parts_match(wanted, parts)
+
+
+def is_everything(pattern: str) -> bool:
+    """Whether a path pattern matches every path."""
+    return bool(pattern.strip("/")) and set(pattern.strip("/").split("/")) == {"**"}
+
+
+# --- commands -----------------------------------------------------------------
+
+
+def program_matches(word: str, program: str, wide: bool, which: Callable[[str], str | None]) -> bool:
+    """Ask and deny rules know a program by its base name; allow rules as written, and as found on the host's PATH."""
+    if wide:
+        return word_matches(word.split("/")[-1], program.split("/")[-1])
+    if word_matches(word, program):
+        return True
+    if "*" in word:
+        return False
+    if "/" in word:
+        return program == word.split("/")[-1] and which(program) == word
+    return which(word) == program
+
+
+def argv_matches(pattern: str, argv: Sequence[str], wide: bool, which: Callable[[str], str | None]) -> bool:
+    """A pattern of words on the words of a command."""
+    words = pattern.split()
+    if words[0] == "**":
+        return parts_match(words, argv)
+    if not argv or not program_matches(words[0], argv[0], wide, which):
+        return False
+    if parts_match(words[1:], argv[1:]):
+        return True
+    return wide and _past_options(words[1:], argv)
+
+
+def _past_options(words: Sequence[str], argv: Sequence[str]) -> bool:
+    table = VALUE_OPTIONS.get(argv[0].split("/")[-1])
+    places = {1}
+    rest = list(words)
+    while rest and "*" not in rest[0] and not rest[0].startswith("-"):
+        wanted = rest.pop(0)
+        places = {at + 1 for start in places for at in _subcommand_places(argv, start, table) if argv[at] == wanted}
+    return any(parts_match(rest, argv[at:]) for at in places)
+
+
+def _subcommand_places(argv: Sequence[str], start: int, table: frozenset[str] | None) -> set[int]:
+    """Where a subcommand's word may stand if options may stand in front of it, from a place on."""
+    found = {start} if start < len(argv) else set()
+    grown = True
+    while grown:
+        more: set[int] = set()
+        for at in found:
+            word = argv[at]
+            if word == "--":
+                more.add(at + 1)
+            elif word.startswith("-"):
+                with_value = word in table if table is not None else "=" not in word
+                without_value = not with_value if table is not None else True
+                if with_value:
+                    more.add(at + 2)
+                if without_value:
+                    more.add(at + 1)
+        more = {at for at in more if at < len(argv)}
+        grown = not more <= found
+        found |= more
+    return found
+
+
+# --- addresses ----------------------------------------------------------------
+
+
+def host_matches(pattern: str, host: str) -> bool:
+    """``*`` any host; ``*.x`` any subdomain of x; another ``*`` characters within a label."""
+    if pattern == "*":
+        return True
+    if "*" not in pattern:
+        return (canonical_host(f"[{pattern}]" if ":" in pattern else pattern) or pattern.lower()) == host
+    if pattern.startswith("*."):
+        rest = pattern[2:]
+        rest = (canonical_host(rest) or rest.lower()) if "*" not in rest else rest.lower()
+        return parts_match(["**", "*", *rest.rstrip(".").split(".")], host.split("."))
+    return parts_match(pattern.lower().rstrip(".").split("."), host.split("."))
+
+
+def address_matches(
+    pattern: str, scheme: str | None, host: str | None, port: int | None, usual: bool, path: str | None, wide: bool
+) -> bool | None:
+    """An address pattern on the parts of an address; None where an unknown part matters."""
+    wanted_scheme: str | None = None
+    rest = pattern
+    if "://" in pattern:
+        wanted_scheme, rest = pattern.split("://", 1)
+    authority, slash, wanted_path = rest.partition("/")
+    if authority.startswith("["):
+        wanted_host, _, wanted_port = authority[1:].partition("]")
+        wanted_port = wanted_port.lstrip(":")
+    else:
+        wanted_host, _, wanted_port = authority.partition(":")
+    any_scheme = wanted_scheme in (None, "*")
+    any_port = wanted_port == "*" or (not wanted_port and wide)
+    any_path = not slash or is_everything("/" + wanted_path)
+    if wanted_host == "*" and any_scheme and any_port and any_path:
+        return True
+    if host is None:
+        return None
+    if not host_matches(wanted_host, host):
+        return False
+    if not any_scheme and scheme != wanted_scheme:
+        return False
+    if not any_port and not (usual if not wanted_port else port == int(wanted_port)):
+        return False
+    if any_path:
+        return True
+    return None if path is None else path_matches("/" + wanted_path, path, wide)
+
+
+# --- values -------------------------------------------------------------------
+
+
+def value_matches(kind: str, pattern: str, value: str, itself: bool, wide: bool) -> bool:
+    """A pattern of a set's type on a text value."""
+    if kind == "path":
+        return path_matches(pattern, value, itself)
+    if kind == "tool":
+        return parts_match(pattern.split("/"), value.split("/"))
+    if kind == "table":
+        return parts_match(pattern.split("."), value.split("."))
+    if kind == "host":
+        return host_matches(pattern, canonical_host(value) or value)
+    if kind == "url":
+        found = net_effect("net.get", value)
+        if found.opaque:
+            return False
+        return address_matches(pattern, found.scheme, found.host, found.port, found.usual_port, found.path, wide) is True
+    return word_matches(pattern, value)
