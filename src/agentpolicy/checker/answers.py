@@ -129,9 +129,8 @@ def outcomes(layer: c.Layer, action: str, kind: Kind, matched: Sequence[tuple[st
     quiet = TRUE not in allows  # perhaps nothing but the default speaks
     if any(None in values for values in (*denies, *asks)) and (allowed or (quiet and written in {"allow", "none"})):
         found.add("ask")
-    if all(not values.isdisjoint({False, None}) for values in (*denies, *asks)):
-        if quiet and default in {"deny", "ask"}:
-            found.add(default)
+    if quiet and default in {"deny", "ask"} and all(not values.isdisjoint({False, None}) for values in (*denies, *asks)):
+        found.add(default)
     if all(False in values for values in (*denies, *asks)):
         if allowed:
             found.add("allow")

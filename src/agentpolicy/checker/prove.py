@@ -15,14 +15,13 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from itertools import combinations_with_replacement, product
 from typing import Literal
-from unicodedata import is_normalized
 
 from attrs import evolve, frozen
 
 from agentpolicy.checker.answers import Kind, Matched, is_loose, outcomes, strictest
 from agentpolicy.checker.automata import TooLarge
 from agentpolicy.checker.truths import Conditions, Values, World
-from agentpolicy.checker.views import Net, Text, Unlimited, View, Views
+from agentpolicy.checker.views import Text, Unlimited, View, Views
 from agentpolicy.checker.witness import Case, Cases, written
 from agentpolicy.compiler import reference
 from agentpolicy.compiler.bind import Bindings, bind_params
@@ -41,8 +40,8 @@ from agentpolicy.language.vocabulary import CONTEXT, family
 
 #: Combinations of truth values of single tests that are gone through for one kind, at most.
 MOST_COMBINATIONS = 729
-#: Kinds of effect that are looked at, and effects that are judged, at most.
-MOST_KINDS = 100_000
+#: Steps of working out what may be answered (one rule under one kind), and effects that are judged, at most.
+MOST_STEPS = 1_500_000
 MOST_JUDGED = 20_000
 
 
@@ -232,13 +231,12 @@ class _Search:
         self._cases = Cases(action, program.layers, nodes, bindings, self._truths, given.facts, given.context)
         self._wanted = frozenset({proof.effect}) if proof.mode == "never" else frozenset({"allow", "ask", "deny"} - {proof.effect})
         self._views: Views | None = None
+        self._left = MOST_STEPS
 
     def run(self) -> ProofResult:
         """The result for this action."""
         self._prepare(Unlimited())
         anything: View = Text(frozenset(), "")
-        if family(self._action) == "net":
-            anything = Net(None, None, None, None, usual=False)
         if not any(self._possible(kind, kind.world(self._action)) for kind in self._worlds(anything)):
             return ProofResult("holds", "")
         try:
@@ -288,19 +286,19 @@ class _Search:
 
     def _kinds(self) -> Iterator[Kind]:
         assert self._views is not None
-        for count, kind in enumerate(self._all_kinds(self._views)):
-            if count >= MOST_KINDS:
-                raise TooLarge(f"more than {MOST_KINDS} kinds of effect")
+        for kind in self._all_kinds(self._views):
+            if self._left <= 0:
+                raise TooLarge(f"more than {MOST_STEPS} steps")
             yield kind
 
     def _all_kinds(self, views: Views) -> Iterator[Kind]:
         match family(self._action):
             case "net":
                 for opaque in (False, True):
-                    for net in views.nets(opaque, self._cases.numbers):
+                    for net in views.nets(opaque, self._cases.ports, self._cases.reads("scheme")):
                         yield Kind((net,), opaque)
             case "fs":
-                texts = [one for one in views.texts() if is_normalized("NFC", one.witness)]
+                texts = views.texts()
                 yield from (Kind((one,)) for one in texts)
                 if not self._one_name:
                     yield from (Kind(pair) for pair in combinations_with_replacement(texts, 2))
@@ -318,6 +316,7 @@ class _Search:
     # --- what may be ----------------------------------------------------------------------------
 
     def _possible(self, kind: Kind, world: World) -> bool:
+        self._left -= 1 + sum(map(len, self._matched))
         if True not in self._match.values(kind, world):
             return False
         answers = [
@@ -335,7 +334,7 @@ class _Search:
             for one in matched:
                 everything.update(one.open_tests(world))
         for tests in (everything, shared):
-            if _count(tests) <= MOST_COMBINATIONS:
+            if self._left > 0 and _count(tests) <= MOST_COMBINATIONS:
                 ways = product(*(sorted(values, key=str) for values in tests.values()))
                 return any(self._possible(kind, evolve(world, assigned=dict(zip(tests, way, strict=True)))) for way in ways)
         return True

@@ -169,17 +169,17 @@ class Conditions:
         return value_test(kind, patterns, itself=_itself(left, wide, world), wide=wide)
 
     def _key(self, node: c.Test_, wide: bool, world: World) -> Hashable:
-        """Equal for tests that always have the same value."""
+        """Equal only for tests that always have the same value; by ``repr``, because 1 equals True."""
         match node:
             case c.Comparison():
-                return ("compare", node.left, node.op, node.right)
+                return ("compare", repr(node.left), node.op, repr(node.right))
             case c.Member() | c.Holds():
                 how = node.quantifier if isinstance(node, c.Holds) else "in"
                 texts = tuple((glob.kind, self._bindings.text(glob.text)) for glob in node.globs)
                 reading = (wide, _itself(node.left, wide, world)) if texts else ()
-                return (how, node.left, node.values, texts, reading)
+                return (how, repr(node.left), repr(node.values), texts, reading)
             case c.Truthy():
-                return ("truth", node.operand)
+                return ("truth", repr(node.operand))
             case _:
                 return id(node)
 

@@ -6,6 +6,7 @@ effect of the action.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 
 from attrs import frozen
@@ -194,8 +195,13 @@ class Views:
         texts = [Text(marks, text) for marks, text in found.items()]
         return sorted(texts, key=lambda one: (plain not in one.marks, len(one.witness)))
 
-    def nets(self, opaque: bool, numbers: Iterable[int]) -> list[Net]:
-        """Every kind of address; ``numbers`` are those that conditions mention.
+    def nets(self, opaque: bool, ports: Iterable[int], schemes: bool) -> list[Net]:
+        """Every kind of address.
+
+        Args:
+            opaque: whether of opaque ones.
+            ports: ports that conditions tell apart.
+            schemes: whether conditions tell schemes apart.
 
         Raises:
             TooLarge: there are too many.
@@ -203,7 +209,7 @@ class Views:
         hosts = self.texts()
         paths = [Text(marks, text) for marks, text in self._paths.explore(every=self._every_path).items()]
         paths.sort(key=lambda one: (not one.witness, len(one.witness)))
-        ends = self._ends({number for number in numbers if 0 < number < 65536}, opaque)
+        ends = self._ends({port for port in ports if 0 < port < 65536}, opaque, schemes)
         if len(hosts) * len(paths) * len(ends) > MOST_VIEWS:
             raise TooLarge(f"more than {MOST_VIEWS} kinds of address")
         found = [Net(host, path, *end) for host in hosts for path in paths for end in ends]
@@ -215,16 +221,21 @@ class Views:
             found += [Net(host, None, *end) for host in hosts for end in bare]
         return found
 
-    def _ends(self, mentioned: set[int], opaque: bool) -> list[tuple[str, int | None, bool]]:
+    def _ends(self, mentioned: set[int], opaque: bool, apart: bool) -> list[tuple[str, int | None, bool]]:
         """Every scheme and port that may be told apart."""
         usual = {**_SPECIAL_PORTS, **_OTHER_PORTS}
         named = {address.scheme for address in self._addresses if address.scheme is not None}
+        if apart:
+            named |= {*usual}
         mentioned |= {address.port for address in self._addresses if isinstance(address.port, int)}
         spare = next(port for port in range(8080, 65536) if port not in mentioned and port not in usual.values())
+        bounds = sorted(mentioned)
         schemes: dict[object, str] = {}
         for scheme in sorted(usual, key=lambda one: (one not in {"http", "https"}, one != "https", one)):
+            # Schemes that nothing names differ by their own port only, and that by the numbers it lies between.
             port = usual[scheme]
-            schemes.setdefault(scheme if scheme in named else port if port in mentioned else "", scheme)
+            between = (port in mentioned, bisect_left(bounds, port))
+            schemes.setdefault(scheme if scheme in named else between, scheme)
         ends: list[tuple[str, int | None, bool]] = [
             (scheme, port, port == usual[scheme])
             for scheme in schemes.values()

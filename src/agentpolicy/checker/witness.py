@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice, product
 from typing import Any
+from unicodedata import is_normalized
 
 from attrs import frozen
 
@@ -74,10 +75,14 @@ class Cases:
         self._seen = _gather(nodes, bindings, truths, World(action, guarded=True))
 
     @property
-    def numbers(self) -> list[int]:
-        """Whole numbers that conditions mention, and their neighbours."""
-        found = [one for values in self._seen.values() for one in values if isinstance(one, int) and not isinstance(one, bool)]
+    def ports(self) -> list[int]:
+        """Numbers that conditions hold a port against, and their neighbours."""
+        found = [int(one) for one in self._attribute("port") if isinstance(one, int | float)]
         return sorted({near for one in found for near in (one - 1, one, one + 1)})
+
+    def reads(self, name: str) -> bool:
+        """Whether a condition reads an attribute of the effect."""
+        return any(isinstance(one, c.Attribute) and one.name == name for one in self._seen)
 
     def of(self, kind: Kind) -> Iterator[Case]:
         """Cases of a kind, plain ones first."""
@@ -135,9 +140,6 @@ class Cases:
     def _texts(self, *names: str) -> list[str]:
         return [one for name in names for one in self._attribute(name) if isinstance(one, str)]
 
-    def _reads(self, name: str) -> bool:
-        return any(isinstance(one, c.Attribute) and one.name == name for one in self._seen)
-
     def _effects(self, kind: Kind) -> Iterator[Effect]:
         match family(self._action):
             case "fs":
@@ -152,7 +154,7 @@ class Cases:
                 yield from self._tools(kind.views[0])
 
     def _files(self, kind: Kind) -> Iterator[Effect]:
-        sizes = [*_values("size", self._attribute("size"), optional=False), None] if self._reads("size") else [None]
+        sizes = [*_values("size", self._attribute("size"), optional=False), None] if self.reads("size") else [None]
         many = len(kind.views) > 1
         names = [self._paths(view) for view in kind.views]
         for path, *rest in product(*names):
@@ -171,12 +173,12 @@ class Cases:
         found += [witness + suffix for suffix in self._texts("suffix") if suffix.startswith(".") and witness != "/"]
         found += [f"{witness.rstrip('/')}/x{suffix}" for suffix in self._texts("suffix") if suffix.startswith(".")]
         found += [path for path in self._texts("path") if path.startswith("/")]
-        return list(dict.fromkeys(found))
+        return [one for one in dict.fromkeys(found) if is_normalized("NFC", one)]
 
     def _commands(self, kind: Kind) -> Iterator[Effect]:
-        cwds: list[str | None] = ["/", *[one for one in self._texts("cwd") if one.startswith("/")]] if self._reads("cwd") else ["/"]
+        cwds: list[str | None] = ["/", *[one for one in self._texts("cwd") if one.startswith("/")]] if self.reads("cwd") else ["/"]
         environments: list[dict[str, str]] = [{}]
-        if kind.guarded or self._reads("env"):
+        if kind.guarded or self.reads("env"):
             names = self._texts("env")
             environments += [{name: "x"} for name in names] + [{"PATH": "/x"}]
             if len(names) > 1:
@@ -206,8 +208,8 @@ class Cases:
             return
         host = view.host.witness[1:]
         # A name of one label counts as private, so a public and a private one are tried where that may matter.
-        hosts = dict.fromkeys([*([host] if not self._reads("private") or "." in host else []), f"{host}.example", host, *self._texts("host"), "10.0.0.1"])
-        sizes = [*_values("size", self._attribute("size"), optional=False), None] if self._reads("size") else [None]
+        hosts = dict.fromkeys([*([host] if not self.reads("private") or "." in host else []), f"{host}.example", host, *self._texts("host"), "10.0.0.1"])
+        sizes = [*_values("size", self._attribute("size"), optional=False), None] if self.reads("size") else [None]
         paths = [None] if view.path is None else [view.path.witness, *[one for one in self._texts("path") if one.startswith("/")]]
         for one, path in product(hosts, paths):
             shown = f"[{one}]" if ":" in one else one

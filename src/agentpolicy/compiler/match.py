@@ -210,8 +210,9 @@ def net_subject(pattern: str, wide: bool) -> Subject:
         if effect.host is None:
             return None
         if effect.opaque and effect.path is not None:
-            # Clients disagree about this address: what the standard reads decides nothing alone.
-            return True if wide and standard(effect, effect.host) else None
+            # Clients disagree about this address: what the standard reads counts only towards the stricter answer.
+            value = standard(effect, effect.host)
+            return value if value is wide else None
         return standard(effect, effect.host)
 
     def standard(effect: NetEffect, known: str) -> bool | None:
