@@ -26,14 +26,18 @@ path_patterns = st.one_of(
     st.lists(piece, min_size=1, max_size=3).map(lambda parts: "**/" + "/".join(parts)),
 )
 paths = st.one_of(
-    st.lists(letters.filter(lambda part: part not in {"", ".", ".."}), max_size=4).map(lambda parts: "/" + "/".join(parts)),
+    st.lists(letters.filter(lambda part: part not in {"", ".", ".."}), max_size=4).map(
+        lambda parts: "/" + "/".join(parts)
+    ),
     st.sampled_from(("/", "/a", "/a/b", "/a/b/a", "/b.b", "/a/")),
 )
 address_paths = st.lists(letters, max_size=4).map(lambda parts: "/" + "/".join(parts))
 
 pattern_word = st.sampled_from(("push", "a", "*", "**", "a*", "-f", "--x", "origin"))
 programs = st.sampled_from(("git", "g*", "*", "/usr/bin/git", "/bin/*", "made", "*/git", "docker", "**"))
-argv_patterns = st.builds(lambda program, rest: " ".join((program, *rest)), programs, st.lists(pattern_word, max_size=4))
+argv_patterns = st.builds(
+    lambda program, rest: " ".join((program, *rest)), programs, st.lists(pattern_word, max_size=4)
+)
 word = st.sampled_from(("push", "a", "ab", "", "-f", "-C", "--", "--x", "-x=1", "origin", "--git-dir", "-Cx", "-"))
 commands_given = st.builds(
     lambda program, rest: (program, *rest),
@@ -43,7 +47,8 @@ commands_given = st.builds(
 FOUND = {"git": "/usr/bin/git", "made": None, "docker": "/usr/bin/docker"}
 
 tool_patterns = st.one_of(
-    st.sampled_from(("a", "a/b", "*", "**", "a/*", "*/b", "**/b")), st.lists(piece, min_size=1, max_size=3).map("/".join)
+    st.sampled_from(("a", "a/b", "*", "**", "a/*", "*/b", "**/b")),
+    st.lists(piece, min_size=1, max_size=3).map("/".join),
 )
 names = st.lists(letters, min_size=1, max_size=3).map("/".join)
 hosts = st.lists(st.sampled_from(("a", "b", "ab", "c")), min_size=1, max_size=4).map(".".join)
@@ -100,7 +105,9 @@ def test_only_canonical_paths_are_paths(path: str, canonical: bool) -> None:
     assert (number in automata.accepts(path)) is canonical
 
 
-@pytest.mark.parametrize(("argv", "plain"), [(["git"], True), (["git", "-x"], True), (["git", ""], False), (["-git"], False)])
+@pytest.mark.parametrize(
+    ("argv", "plain"), [(["git"], True), (["git", "-x"], True), (["git", ""], False), (["-git"], False)]
+)
 def test_a_plain_command_has_no_empty_word_and_its_program_is_no_option(argv: list[str], plain: bool) -> None:
     automata = Automata()
     number = plain_commands(automata)

@@ -129,7 +129,7 @@ CASES = [
     ("allow uses: fs.read any", "AP202", "the rule id `uses` is taken on line 14", "uses", "unique"),
     ("allow default: fs.read any", "AP202", "the id of defaults", "default", "another"),
     ('set places: path = "/b"', "AP202", "`places` is taken on line 7", "places", "another"),
-    ("fact user: text", "AP202", "every rule may read", "user", "another"),
+    ("fact session: text", "AP202", "a word of its own", "session", "another"),
     ("fact x: txt", "AP212", "there is no type `txt`", "txt", "text"),
     ('fact x: number = "a"', "AP306", "`number` is needed", '"a"', None),
     ('set x: number = "a"', "AP302", "a set cannot be of type `number`", "number", "path"),

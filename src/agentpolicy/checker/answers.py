@@ -52,7 +52,9 @@ class Matched:
         self.loose = loose
         self._conditions = conditions
         reading = action == "fs.read"
-        self._subject = None if rule.subject is None else make(concrete(rule.subject, bindings), self.wide, self.wide or reading)
+        self._subject = (
+            None if rule.subject is None else make(concrete(rule.subject, bindings), self.wide, self.wide or reading)
+        )
         self._excepts = (
             make(concrete(rule.excepts, bindings), not self.wide, not self.wide or reading) if rule.excepts else None
         )
@@ -103,7 +105,9 @@ def is_loose(rule: c.CheckedRule, layer: c.Layer) -> bool:
     """Whether a rule has a clause whose meaning the engine lacks, so that it may match less than it seems to."""
     span = rule.place.span
     return any(
-        one.meaning not in _HARMLESS and one.place.source is rule.place.source and span.start <= one.place.span.start < span.end
+        one.meaning not in _HARMLESS
+        and one.place.source is rule.place.source
+        and span.start <= one.place.span.start < span.end
         for one in layer.missing
     )
 
@@ -129,7 +133,11 @@ def outcomes(layer: c.Layer, action: str, kind: Kind, matched: Sequence[tuple[st
     quiet = TRUE not in allows  # perhaps nothing but the default speaks
     if any(None in values for values in (*denies, *asks)) and (allowed or (quiet and written in {"allow", "none"})):
         found.add("ask")
-    if quiet and default in {"deny", "ask"} and all(not values.isdisjoint({False, None}) for values in (*denies, *asks)):
+    if (
+        quiet
+        and default in {"deny", "ask"}
+        and all(not values.isdisjoint({False, None}) for values in (*denies, *asks))
+    ):
         found.add(default)
     if all(False in values for values in (*denies, *asks)):
         if allowed:

@@ -248,9 +248,7 @@ def argv_pattern(automata: Automata, pattern: str, wide: bool, found: Mapping[st
         )
     base = base_name(words[0])
     rest = words[1:]
-    plain = _one(
-        automata, ("wide", base, *rest), lambda a, start: [_draw_words(a, _draw_base(a, start, base), rest)]
-    )
+    plain = _one(automata, ("wide", base, *rest), lambda a, start: [_draw_words(a, _draw_base(a, start, base), rest)])
     lead = leading_words(rest)
     if not lead:
         return plain
@@ -259,9 +257,13 @@ def argv_pattern(automata: Automata, pattern: str, wide: bool, found: Mapping[st
     # Each program whose options are known is read by what is known of it, all others alike.
     known = [program for program in VALUE_OPTIONS if match_star(base, program)]
     is_known = any_of(
-        _one(automata, ("wide", program, "**"), lambda a, start, program=program: [  # type: ignore[misc]
-            _draw_words(a, _draw_base(a, start, program), ["**"])
-        ])
+        _one(
+            automata,
+            ("wide", program, "**"),
+            lambda a, start, program=program: [  # type: ignore[misc]
+                _draw_words(a, _draw_base(a, start, program), ["**"])
+            ],
+        )
         for program in known
     )
     as_known = any_of(_past(automata, program, rest, lead, VALUE_OPTIONS[program]) for program in known)
@@ -309,9 +311,7 @@ def _draw_words(a: Automata, at: int, pieces: Sequence[str]) -> int:
     return at
 
 
-def _past(
-    automata: Automata, base: str, rest: Sequence[str], lead: int, known: frozenset[str] | None
-) -> Held:
+def _past(automata: Automata, base: str, rest: Sequence[str], lead: int, known: frozenset[str] | None) -> Held:
     """Options in front of each subcommand word looked past, as ``compiler.match.past_options`` does."""
 
     def draw(a: Automata, start: int) -> list[int]:
@@ -368,4 +368,14 @@ def _draw_known(a: Automata, dash: int, options: Sequence[str], here: int, value
         a.step(state, END, value if text in options else here)
 
 
-__all__ = ["Held", "address_paths", "argv_pattern", "canonical_paths", "commands", "host_pattern", "names", "path_pattern", "tool_pattern"]
+__all__ = [
+    "Held",
+    "address_paths",
+    "argv_pattern",
+    "canonical_paths",
+    "commands",
+    "host_pattern",
+    "names",
+    "path_pattern",
+    "tool_pattern",
+]

@@ -75,8 +75,6 @@ def prove(program: c.Program, proof: c.CheckedProof, layer: c.Layer, host: Host)
     try:
         given = _given(program, proof)
         params = bind_params(program, given.params)
-    except _NotGiven as error:
-        return _undecided(str(error))
     except PolicyError as error:
         problems = "; ".join(dict.fromkeys(one.message for one in error.diagnostics))
         return _undecided(f"{problems}: say it in `given (…)`")
@@ -96,10 +94,6 @@ def prove(program: c.Program, proof: c.CheckedProof, layer: c.Layer, host: Host)
 # --- what is given -----------------------------------------------------------------------
 
 
-class _NotGiven(Exception):
-    pass
-
-
 @frozen
 class _Given:
     params: Mapping[str, object]
@@ -116,15 +110,14 @@ def _given(program: c.Program, proof: c.CheckedProof) -> _Given:
         value = literal(binding.value)
         if isinstance(value, str):
             value = value.replace(DOLLAR, "$")
-        known = False
-        for kind, into in (("params", params), ("facts", facts)):
-            if any(name in getattr(layer, kind) for layer in program.layers):
+        # A name that is none of these was refused when the policy was read.
+        for known, into in (
+            ({name for layer in program.layers for name in layer.params}, params),
+            ({name for layer in program.layers for name in layer.facts}, facts),
+            (CONTEXT, context),
+        ):
+            if name in known:
                 into[name] = value
-                known = True
-        if name in CONTEXT:
-            context[name] = value
-        elif not known:
-            raise _NotGiven(f"`given` names `{name}`, which is no parameter, fact or context name")
     return _Given(params, facts, context)
 
 
@@ -143,7 +136,9 @@ def _undecided(why: str) -> ProofResult:
 
 
 def _claim(proof: c.CheckedProof) -> str:
-    of = " or ".join(f"`{action}`" for action in (proof.actions if len(proof.actions) < 4 else (family(proof.actions[0]),)))
+    of = " or ".join(
+        f"`{action}`" for action in (proof.actions if len(proof.actions) < 4 else (family(proof.actions[0]),))
+    )
     if proof.mode == "never":
         return f"no {of} that it speaks of can be answered `{proof.effect}`"
     return f"every {of} that it speaks of is answered `{proof.effect}`"
@@ -165,7 +160,10 @@ class _Judge:
         self._program = program
         self._bindings = bindings
         self._oracle = reference.Bindings(
-            params=bindings.params, home=host.home, resolve=lambda path: host.files.resolve(path) or path, which=host.files.which
+            params=bindings.params,
+            home=host.home,
+            resolve=lambda path: host.files.resolve(path) or path,
+            which=host.files.which,
         )
         self._wanted = proof.effect
         self._never = proof.mode == "never"
@@ -205,7 +203,15 @@ def proof_rule(proof: c.CheckedProof) -> c.CheckedRule:
     """A proof's match as the rule that it is read as."""
     limits = proof.effect == "allow" if proof.mode == "never" else proof.effect != "allow"
     return c.CheckedRule(
-        "proof", "deny" if limits else "allow", 0, proof.actions, proof.subject, proof.excepts, proof.condition, None, proof.place
+        "proof",
+        "deny" if limits else "allow",
+        0,
+        proof.actions,
+        proof.subject,
+        proof.excepts,
+        proof.condition,
+        None,
+        proof.place,
     )
 
 
@@ -229,7 +235,9 @@ class _Search:
         if proof.condition is not None:
             nodes.insert(0, proof.condition)
         self._cases = Cases(action, program.layers, nodes, bindings, self._truths, given.facts, given.context)
-        self._wanted = frozenset({proof.effect}) if proof.mode == "never" else frozenset({"allow", "ask", "deny"} - {proof.effect})
+        self._wanted = (
+            frozenset({proof.effect}) if proof.mode == "never" else frozenset({"allow", "ask", "deny"} - {proof.effect})
+        )
         self._views: Views | None = None
         self._left = MOST_STEPS
 
@@ -252,7 +260,10 @@ class _Search:
         if isinstance(views, Views) and self._proof.subject is not None and self._one_name:
             views.limit()
         self._matched = [
-            [Matched(rule, self._action, self._bindings, views.subject, self._truths, is_loose(rule, layer)) for rule in rules]
+            [
+                Matched(rule, self._action, self._bindings, views.subject, self._truths, is_loose(rule, layer))
+                for rule in rules
+            ]
             for layer, rules in zip(self._layers, self._rules, strict=True)
         ]
 
@@ -336,7 +347,9 @@ class _Search:
         for tests in (everything, shared):
             if self._left > 0 and _count(tests) <= MOST_COMBINATIONS:
                 ways = product(*(sorted(values, key=str) for values in tests.values()))
-                return any(self._possible(kind, evolve(world, assigned=dict(zip(tests, way, strict=True)))) for way in ways)
+                return any(
+                    self._possible(kind, evolve(world, assigned=dict(zip(tests, way, strict=True)))) for way in ways
+                )
         return True
 
     # --- counterexamples --------------------------------------------------------------------------
@@ -356,7 +369,9 @@ class _Search:
             if self._judge.refused is not None:
                 return _undecided("; ".join(one.message for one in self._judge.refused.diagnostics))
             if self._judge.left <= 0:
-                return _undecided(f"no counterexample among {MOST_JUDGED} effects, and none could be ruled out{self._hangs(stood)}")
+                return _undecided(
+                    f"no counterexample among {MOST_JUDGED} effects, and none could be ruled out{self._hangs(stood)}"
+                )
         if stood is None:
             return ProofResult("holds", "")
         return _undecided(f"no counterexample was found, and none could be ruled out{self._hangs(stood)}")
@@ -385,7 +400,9 @@ class _Search:
             what += f", which leads to `{case.effect.resolved}`,"
         situation = self._cases.shown(case)
         said = f" given ({situation})" if situation else ""
-        return ProofResult("fails", f"{what} is answered `{verdict.outcome}` by {who}{where}{said}", shown, verdict.rule, verdict.layer)
+        return ProofResult(
+            "fails", f"{what} is answered `{verdict.outcome}` by {who}{where}{said}", shown, verdict.rule, verdict.layer
+        )
 
 
 def _count(tests: Mapping[Hashable, Values]) -> int:

@@ -54,7 +54,9 @@ class World:
 
 def both(left: Values, right: Values) -> Values:
     """Kleene's ``and`` over everything that may be."""
-    return frozenset(False if a is False or b is False else None if a is None or b is None else True for a in left for b in right)
+    return frozenset(
+        False if a is False or b is False else None if a is None or b is None else True for a in left for b in right
+    )
 
 
 def either(left: Values, right: Values) -> Values:
@@ -94,7 +96,9 @@ class Conditions:
             case _:
                 return self._leaf(node, wide != negated, world)
 
-    def tests(self, node: c.Test_, wide: bool, world: World, negated: bool = False) -> Iterator[tuple[Hashable, Values]]:
+    def tests(
+        self, node: c.Test_, wide: bool, world: World, negated: bool = False
+    ) -> Iterator[tuple[Hashable, Values]]:
         """Every single test in a condition whose value is open, with what it may be."""
         match node:
             case c.All(terms=terms) | c.Some(terms=terms):
@@ -111,7 +115,7 @@ class Conditions:
     def value(self, operand: c.Operand, world: World) -> tuple[bool, object]:
         """Whether an operand's value is settled, and the value; None is an unknown one."""
         match operand:
-            case c.Literal_():
+            case c.Constant():
                 return True, self._bindings.value(operand)
             case c.ParamName(name=name):
                 return True, self._bindings.params.get(name)

@@ -149,7 +149,12 @@ class Views:
         path = None
         if address.path is not None and address.path != "/**":
             path = path_pattern(self._paths, address.path, wide)
-        anywhere = host is always and address.scheme is None and path is None and (address.port == "*" or (wide and address.port is None))
+        anywhere = (
+            host is always
+            and address.scheme is None
+            and path is None
+            and (address.port == "*" or (wide and address.port is None))
+        )
 
         def standard(view: Net, known: Text) -> bool | None:
             if not host(known.marks) or (address.scheme is not None and view.scheme != address.scheme):
@@ -242,7 +247,9 @@ class Views:
             for port in (usual[scheme], *sorted(mentioned - {usual[scheme]}), spare)
         ]
         if opaque:
-            ends += [(scheme, port, False) for scheme in sorted(named - {*usual}) for port in (None, *sorted(mentioned))]
+            ends += [
+                (scheme, port, False) for scheme in sorted(named - {*usual}) for port in (None, *sorted(mentioned))
+            ]
         return ends
 
 

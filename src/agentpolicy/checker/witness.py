@@ -103,7 +103,7 @@ class Cases:
         fixed: dict[str, Any] = {}
         for name, one in self._declared.items():
             if one.default is not None:
-                fixed[name] = self._bindings.value(c.Literal_(one.default))
+                fixed[name] = self._bindings.value(c.Constant(one.default))
             elif not one.type.endswith("?"):
                 fixed[name] = _values(one.type, [], optional=False)[0]
         fixed |= {name: value for name, value in self._facts.items() if value is not None}
@@ -135,7 +135,10 @@ class Cases:
     # --- effects -----------------------------------------------------------------------
 
     def _attribute(self, name: str) -> list[Any]:
-        return next((list(values) for one, values in self._seen.items() if isinstance(one, c.Attribute) and one.name == name), [])
+        return next(
+            (list(values) for one, values in self._seen.items() if isinstance(one, c.Attribute) and one.name == name),
+            [],
+        )
 
     def _texts(self, *names: str) -> list[str]:
         return [one for name in names for one in self._attribute(name) if isinstance(one, str)]
@@ -176,7 +179,9 @@ class Cases:
         return [one for one in dict.fromkeys(found) if is_normalized("NFC", one)]
 
     def _commands(self, kind: Kind) -> Iterator[Effect]:
-        cwds: list[str | None] = ["/", *[one for one in self._texts("cwd") if one.startswith("/")]] if self.reads("cwd") else ["/"]
+        cwds: list[str | None] = (
+            ["/", *[one for one in self._texts("cwd") if one.startswith("/")]] if self.reads("cwd") else ["/"]
+        )
         environments: list[dict[str, str]] = [{}]
         if kind.guarded or self.reads("env"):
             names = self._texts("env")
@@ -191,7 +196,9 @@ class Cases:
             return
         assert isinstance(view, Text)
         for argv, cwd, env, raised in product(self._argvs(words(view.witness)), cwds, environments, elevated):
-            yield ExecEffect(argv, cwd=cwd, env=env, elevated=raised, opaque=kind.opaque, why="not known" if kind.opaque else None)
+            yield ExecEffect(
+                argv, cwd=cwd, env=env, elevated=raised, opaque=kind.opaque, why="not known" if kind.opaque else None
+            )
 
     def _argvs(self, argv: tuple[str, ...]) -> list[tuple[str, ...]]:
         extra = [one for one in self._texts("flags", "argv") if one and one not in argv]
@@ -208,9 +215,21 @@ class Cases:
             return
         host = view.host.witness[1:]
         # A name of one label counts as private, so a public and a private one are tried where that may matter.
-        hosts = dict.fromkeys([*([host] if not self.reads("private") or "." in host else []), f"{host}.example", host, *self._texts("host"), "10.0.0.1"])
+        hosts = dict.fromkeys(
+            [
+                *([host] if not self.reads("private") or "." in host else []),
+                f"{host}.example",
+                host,
+                *self._texts("host"),
+                "10.0.0.1",
+            ]
+        )
         sizes = [*_values("size", self._attribute("size"), optional=False), None] if self.reads("size") else [None]
-        paths = [None] if view.path is None else [view.path.witness, *[one for one in self._texts("path") if one.startswith("/")]]
+        paths = (
+            [None]
+            if view.path is None
+            else [view.path.witness, *[one for one in self._texts("path") if one.startswith("/")]]
+        )
         for one, path in product(hosts, paths):
             shown = f"[{one}]" if ":" in one else one
             port = "" if view.usual or view.port is None else f":{view.port}"
@@ -291,7 +310,12 @@ def _values(kind: str, mentioned: Iterable[Any], *, optional: bool) -> list[Any]
         lists = [(), *((one,) for one in texts), ("other",), tuple(texts), (*texts, "other")]
         return [*dict.fromkeys(lists), *none]
     if kind == "any":
-        return [*dict.fromkeys(listed), *([one + step for one in listed if type(one) is int for step in (1, -1)]), "other", *none]
+        return [
+            *dict.fromkeys(listed),
+            *([one + step for one in listed if type(one) is int for step in (1, -1)]),
+            "other",
+            *none,
+        ]
     return [*dict.fromkeys(one for one in listed if isinstance(one, str)), "other", *none]
 
 

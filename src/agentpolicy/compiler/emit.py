@@ -139,7 +139,8 @@ class LayerEmitter:
         if rule.condition is not None:
             nodes = [operand for node in walk_test(rule.condition) for operand in operands(node)]
             guard = any(isinstance(one, c.Attribute) and one.name in {"elevated", "env"} for one in nodes)
-            facts = tuple(dict.fromkeys(one.name for one in nodes if isinstance(one, c.FactName)))
+            required = [one for one in nodes if isinstance(one, c.FactName) and not one.type.endswith("?")]
+            facts = tuple(dict.fromkeys(one.name for one in required))
             for action in rule.actions:
                 emitter = Emitter(action, rule.effect, self._bindings, self._constants, fast=False)
                 conditions[action] = self._function("c", emitter.test(rule.condition).text, rule)

@@ -261,7 +261,11 @@ class _Look:
                 stem, dot, suffix = last.rpartition(".")
                 return f".{suffix}" if dot and stem and suffix else ""
             return self.name if name == "path" else last
-        if isinstance(effect, ExecEffect) and effect.argv is None and (name == "env" or (name == "elevated" and not effect.elevated)):
+        if (
+            isinstance(effect, ExecEffect)
+            and effect.argv is None
+            and (name == "env" or (name == "elevated" and not effect.elevated))
+        ):
             return None
         if isinstance(effect, ExecEffect) and name == "env":
             return tuple(effect.env)
@@ -314,7 +318,11 @@ def compared(left: Any, op: str, right: Any) -> Truth:
         return None
     if op in {"==", "!="}:
         if kind == "list":
-            same = False if len(left) != len(right) else all_of(compared(a, "==", b) for a, b in zip(left, right, strict=True))
+            same = (
+                False
+                if len(left) != len(right)
+                else all_of(compared(a, "==", b) for a, b in zip(left, right, strict=True))
+            )
         else:
             same = bool(left == right)
         return same if op == "==" else negated(same)
@@ -361,7 +369,12 @@ def missing_facts(rule: c.CheckedRule, situation: Situation, layer: c.Layer) -> 
 
 
 def match_rule(
-    layer: c.Layer, rule: c.CheckedRule, bindings: Bindings, effect: Effect, situation: Situation, trace: Trace | None = None
+    layer: c.Layer,
+    rule: c.CheckedRule,
+    bindings: Bindings,
+    effect: Effect,
+    situation: Situation,
+    trace: Trace | None = None,
 ) -> Truth:
     """Whether a rule matches an effect, all its names considered ("Meaning" 4); the action has to be one of the rule's."""
     value, _ = _match(layer, rule, bindings, effect, situation, trace)

@@ -197,5 +197,7 @@ def value_matches(kind: str, pattern: str, value: str, itself: bool, wide: bool)
         found = net_effect("net.get", value)
         if found.opaque:
             return False
-        return address_matches(pattern, found.scheme, found.host, found.port, found.usual_port, found.path, wide) is True
+        return (
+            address_matches(pattern, found.scheme, found.host, found.port, found.usual_port, found.path, wide) is True
+        )
     return word_matches(pattern, value)

@@ -7,7 +7,7 @@ from agentpolicy.language.checked import ParamDecl, ToolDecl, ToolEffect, ToolPa
 from agentpolicy.language.findings import Findings
 from agentpolicy.language.scope import Scope, check_type, constant, suggestion
 from agentpolicy.language.source import Source
-from agentpolicy.language.vocabulary import ACTIONS, CONTEXT, FAMILIES, SET_TYPES, family
+from agentpolicy.language.vocabulary import ACTIONS, FAMILIES, SET_TYPES, family
 
 #: Parameter types that each family's effects can be read from; a list of them gives one effect each.
 READABLE = {
@@ -70,10 +70,10 @@ def _claim(name: t.Name, names: dict[str, t.Span], what: str, scope: Scope, find
             help="choose another name",
         )
         return
-    if any(name.text in {dotted, dotted.partition(".")[0]} for dotted in (*CONTEXT, "arg")):
+    if name.text in {"session", "arg"}:
         findings.add(
             "AP202",
-            f"`{name.text}` is a name that every rule may read",
+            f"`{name.text}` is a word of its own in conditions",
             scope.place(name.span),
             help="choose another name",
         )

@@ -1,0 +1,409 @@
+"""Proofs hold only where they are proved, and fail only with a counterexample that was judged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from agentpolicy.checker import prove as prove_module
+from agentpolicy.checker.prove import ProofResult, prove
+from agentpolicy.effects.host import Host
+from agentpolicy.effects.paths import MemoryFiles
+from agentpolicy.engine.policy import _reader
+from agentpolicy.language.load import load_program
+
+HOST = Host(
+    cwd="/w",
+    home="/home/u",
+    files=MemoryFiles({"/tmp": "/private/tmp"}, programs={"git": "/usr/bin/git"}),
+    os_name="linux",
+)
+
+
+def proved(text: str, files: Mapping[str, str] | None = None, names: Sequence[str] = ("/p/policy.agp",)) -> ProofResult:
+    """The result of the only proof in a policy's last layer."""
+    program = load_program(list(names), _reader(names[-1], 'policy p version "1"\n' + text, files or {}))
+    layer = program.layers[-1]
+    return prove(program, layer.proofs[0], layer, HOST)
+
+
+def holds(text: str) -> None:
+    result = proved(text)
+    assert (result.outcome, result.counterexample) == ("holds", None), result
+
+
+def fails(text: str, counterexample: str, rule: str) -> ProofResult:
+    result = proved(text)
+    assert (result.outcome, result.counterexample, result.rule) == ("fails", counterexample, rule), result
+    return result
+
+
+def undecided(text: str, why: str) -> None:
+    result = proved(text)
+    assert (result.outcome, result.counterexample) == ("cannot decide", None), result
+    assert why in result.detail
+
+
+# --- files -----------------------------------------------------------------------------
+
+
+def test_nothing_outside_the_workspace_is_written() -> None:
+    holds(
+        """
+        param workspace: path
+        allow write: fs.write, fs.delete "${workspace}/**", "/tmp/**"
+        deny outside: fs.write, fs.delete any except "${workspace}/**", "/tmp/**" because "outside"
+        prove never allow fs.write "/etc/**" given (workspace = "/repo")
+        """
+    )
+
+
+def test_an_exception_of_an_allow_rule_is_enough() -> None:
+    holds(
+        """
+        param workspace: path
+        fact trigger: text
+        define fork = trigger == "fork"
+        allow read:  fs.read "${workspace}/**", "/usr/**"
+        allow write: fs.write, fs.delete "${workspace}/**" except "${workspace}/.github/**"
+        deny own: fs.write "${workspace}/.github/**", "${workspace}/**/Makefile" when fork because "no"
+        prove never allow fs.write "/w/.github/**" given (workspace = "/w")
+        """
+    )
+
+
+def test_the_shortest_counterexample_is_shown_with_the_rule_that_allowed_it() -> None:
+    result = fails('allow all: fs.write "/**"\nprove never allow fs.write "/etc/**"', 'fs.write "/etc"', "all")
+    assert result.detail == '`fs.write "/etc"` is answered `allow` by `all`'
+    assert result.layer == "p"
+
+
+def test_what_a_deny_rule_leaves_open_is_found() -> None:
+    fails(
+        'allow all: fs.write any\ndeny etc: fs.write "/etc/*" because "no"\nprove never allow fs.write "/etc/**" except "/etc"',
+        'fs.write "/etc/x/x"',
+        "all",
+    )
+
+
+def test_two_deny_rules_that_cover_the_match_together_are_enough() -> None:
+    holds(
+        """
+        allow all: fs.write any
+        deny one: fs.write "/etc/*" because "no"
+        deny two: fs.write "/etc/*/**", "/etc" because "no"
+        prove never allow fs.write "/etc/**"
+        """
+    )
+
+
+def test_patterns_that_meet_only_together_give_a_counterexample() -> None:
+    fails('allow py: fs.write "**/*.py"\nprove never allow fs.write "/etc/**"', 'fs.write "/etc/.py"', "py")
+
+
+def test_links_in_front_of_a_pattern_count() -> None:
+    holds('allow all: fs.write any except "/tmp/**"\nprove never allow fs.write "/private/tmp/**"')
+    fails('allow tmp: fs.write "/tmp/**"\nprove never allow fs.write "/private/**"', 'fs.write "/private/tmp/x"', "tmp")
+
+
+def test_every_action_of_a_family_is_looked_at() -> None:
+    fails('allow all: fs.read, fs.delete any\nprove never allow fs "/etc/**"', 'fs.read "/etc"', "all")
+    holds("allow all: fs.read any\nprove never allow fs.write, fs.delete any")
+
+
+def test_a_default_that_allows_is_a_counterexample() -> None:
+    result = fails("default allow\nprove never allow fs.write any", 'fs.write "/"', "default")
+    assert "by the default" in result.detail
+    holds("default ask\nprove never allow fs.write any")
+    holds("default allow\ndefault deny for fs.write\nprove never allow fs.write any")
+
+
+def test_an_opaque_effect_counts() -> None:
+    result = fails(
+        'allow all: fs.write any when opaque\nprove never allow fs.write "/etc/**"', 'fs.write "/etc"', "all"
+    )
+    assert "(opaque)" in result.detail
+    holds(
+        'allow all: fs.write any when opaque\ndeny etc: fs.write "/etc/**" because "no"\nprove never allow fs.write "/etc/**"'
+    )
+
+
+# --- conditions --------------------------------------------------------------------------
+
+
+def test_a_condition_may_hold_and_the_situation_is_told() -> None:
+    result = fails(
+        'fact branch: text\nallow main: fs.write "/etc/**" when branch == "main" and agent.role != "ci"\nprove never allow fs.write "/etc/**"',
+        'fs.write "/etc/x"',
+        "main",
+    )
+    assert result.detail.endswith('given (branch = "main", agent.role = "other")')
+
+
+def test_what_is_given_settles_conditions() -> None:
+    text = 'fact branch: text\nallow main: fs.write "/etc/**" when branch == "main"\nprove never allow fs.write any given (branch = "{}")'
+    holds(text.format("dev"))
+    fails(text.format("main"), 'fs.write "/etc/x"', "main")
+    holds('allow ci: exec any when agent.role == "ci"\nprove never allow exec any given (agent.role = "dev")')
+
+
+def test_a_parameter_settles_conditions() -> None:
+    holds("param open: bool\nallow all: exec any when open\nprove never allow exec any given (open = false)")
+    fails(
+        "param open: bool\nallow all: exec any when open\nprove never allow exec any given (open = true)",
+        'exec "x"',
+        "all",
+    )
+
+
+def test_a_deny_rule_under_a_condition_is_not_relied_on() -> None:
+    result = fails(
+        'fact fork: bool\nallow all: fs.write any\ndeny own: fs.write any when fork because "no"\nprove never allow fs.write "/w"',
+        'fs.write "/w"',
+        "all",
+    )
+    assert "fork = false" in result.detail
+
+
+def test_a_proof_under_the_same_condition_as_a_rule_holds() -> None:
+    holds('allow all: net any\ndeny private: net any when private because "no"\nprove never allow net any when private')
+    holds("fact f: bool\nallow all: exec any unless f\nprove never allow exec any when f")
+
+
+def test_conditions_that_exclude_each_other_are_seen() -> None:
+    holds(
+        'fact f: bool\nallow all: exec any when f\ndeny some: exec any when f because "no"\nprove never allow exec any'
+    )
+
+
+def test_a_method_is_known_from_the_action() -> None:
+    holds('allow get: net any when method == "GET"\nprove never allow net.post any')
+
+
+def test_a_port_in_a_condition_is_exact() -> None:
+    holds('allow all: net "a.example:*" when port == 443\nprove never allow net.get "a.example:80"')
+    fails(
+        'allow all: net.get "a.example:*" when port < 100\nprove never allow net.get "a.example"',
+        'net.get "http://a.example/"',
+        "all",
+    )
+
+
+# --- commands -----------------------------------------------------------------------------
+
+
+def test_commands_are_told_apart_by_their_words() -> None:
+    holds('allow safe: exec "git {status,diff,log} **"\nprove never allow exec "git push **"')
+    fails('allow all: exec "git **"\nprove never allow exec "git push **"', 'exec "git push"', "all")
+
+
+def test_a_counterexample_looks_past_options_as_deny_rules_do() -> None:
+    fails('allow all: exec "git -C **"\nprove never allow exec "git push **"', "exec \"git -C '' push\"", "all")
+
+
+def test_a_program_elsewhere_is_no_way_around_a_deny_rule() -> None:
+    holds(
+        'allow all: exec any\ndeny push: exec "git push **" because "no"\nprove never allow exec "/usr/bin/git push **"'
+    )
+    holds('allow git: exec "git status"\nprove never allow exec "/tmp/git **" except "git **"')
+
+
+def test_words_that_a_condition_names_are_tried() -> None:
+    fails(
+        'allow push: exec "git push **" when flags has "--dry-run"\nprove never allow exec "git push **"',
+        'exec "git push --dry-run"',
+        "push",
+    )
+
+
+def test_a_command_with_more_rights_is_found() -> None:
+    result = fails('allow all: exec any when elevated\nprove never allow exec "rm **"', 'exec "rm"', "all")
+    assert result.outcome == "fails"
+
+
+# --- tools and addresses --------------------------------------------------------------------
+
+
+def test_tools_are_told_apart_by_name() -> None:
+    holds('allow read: tool "github/get_*"\nprove never allow tool "*/delete_*"')
+    fails('allow gh: tool "github/*"\nprove never allow tool "*/delete_*"', 'tool "github/delete_"', "gh")
+
+
+def test_arguments_that_conditions_name_are_tried() -> None:
+    fails(
+        'tool mail(to: text)\nallow me: tool mail when to == "me"\nprove never allow tool mail',
+        'mail(to: "me")',
+        "me",
+    )
+
+
+def test_addresses_are_told_apart_by_host_port_and_path() -> None:
+    holds('allow a: net.get "https://a.example/api/**"\nprove never allow net.get "b.example"')
+    holds('allow a: net.get "https://a.example/api/**"\nprove never allow net.get "https://*/other/**"')
+    holds('allow a: net.get "https://*.a.example/**"\nprove never allow net.get "a.example"')
+    fails(
+        'allow a: net.get "*.a.example"\nprove never allow net.get "*.b.a.example"',
+        'net.get "https://x.b.a.example/"',
+        "a",
+    )
+
+
+def test_a_narrow_host_means_the_usual_port() -> None:
+    holds('allow a: net.get "a.example"\nprove never allow net.get "a.example:8443"')
+    fails(
+        'allow a: net.get "a.example:8443"\nprove never allow net.get "a.example"',
+        'net.get "https://a.example:8443/"',
+        "a",
+    )
+
+
+def test_private_addresses_are_found_where_nothing_denies_them() -> None:
+    result = proved("allow all: net.get any\nprove never allow net.get any when private")
+    assert result.outcome == "fails"
+
+
+# --- other forms -----------------------------------------------------------------------------
+
+
+def test_always_deny_holds_where_a_rule_covers_the_match() -> None:
+    holds('allow all: fs.write any\ndeny etc: fs.write "/etc/**" because "no"\nprove always deny fs.write "/etc/**"')
+
+
+def test_always_deny_fails_where_something_is_left_out() -> None:
+    fails(
+        'allow all: fs.write any\ndeny etc: fs.write "/etc/**" except "/etc/motd" because "no"\nprove always deny fs.write "/etc/**"',
+        'fs.write "/etc/motd"',
+        "all",
+    )
+
+
+def test_always_deny_by_default_may_turn_into_a_question_by_another_name() -> None:
+    result = fails(
+        'ask tmp: fs.write "/w/**" because "?"\nprove always deny fs.write "/etc"',
+        'fs.write "/etc"',
+        "tmp",
+    )
+    assert "which leads to `/w`" in result.detail
+
+
+def test_always_allow_is_read_as_an_allow_rule() -> None:
+    holds('allow git: exec "git status"\nprove always allow exec "git status"')
+    fails('allow git: exec "git status"\nprove always allow exec "git {status,diff}"', 'exec "git diff"', "default")
+
+
+def test_always_allow_sees_questions() -> None:
+    fails(
+        'allow git: exec "git **"\nask push: exec "git push **" because "?"\nprove always allow exec "git **"',
+        'exec "git push"',
+        "push",
+    )
+
+
+def test_never_ask_and_never_deny() -> None:
+    holds('allow git: exec "git status"\nprove never ask exec "git status"')
+    holds('allow git: exec "git status"\nprove never deny exec "git status"')
+    fails(
+        'allow git: exec any\ndeny rm: exec "rm **" because "no"\nprove never deny exec "rm -r *"',
+        "exec \"rm -r ''\"",
+        "rm",
+    )
+    holds("default ask\nprove never deny exec any")
+
+
+def test_always_ask() -> None:
+    holds('default allow\nask push: exec "git push **" because "?"\nprove always ask exec "git push **"')
+    fails(
+        'default allow\nask push: exec "git push **" because "?"\nprove always ask exec "git {push,pull} **"',
+        'exec "git pull"',
+        "default",
+    )
+
+
+def test_a_fact_that_may_be_absent_asks() -> None:
+    result = proved(
+        'default allow\nfact opt: bool?\ndeny x: exec "rm" when opt because "no"\nprove never ask exec "rm"'
+    )
+    assert (result.outcome, result.counterexample, result.rule) == ("fails", 'exec "rm"', "x")
+
+
+# --- layers ------------------------------------------------------------------------------------
+
+
+def test_every_layer_has_a_say() -> None:
+    outer = 'policy outer version "1"\ndefault none\ndeny etc: fs.write "/etc/**" because "no"\n'
+    result = proved(
+        'extends "outer.agp"\nallow all: fs.write any\nprove never allow fs.write "/etc/**"', {"/p/outer.agp": outer}
+    )
+    assert result.outcome == "holds"
+
+
+def test_a_layer_without_an_opinion_leaves_the_answer_to_the_other() -> None:
+    outer = 'policy outer version "1"\ndefault none\ndeny etc: fs.write "/etc/**" because "no"\n'
+    result = proved(
+        'extends "outer.agp"\nallow all: fs.write any\nprove never allow fs.write "/usr/*"', {"/p/outer.agp": outer}
+    )
+    assert (result.outcome, result.counterexample) == ("fails", 'fs.write "/usr/x"')
+    assert result.detail == '`fs.write "/usr/x"` is answered `allow` by `all` in layer `p`'
+
+
+def test_an_outer_layer_that_allows_less_limits_the_inner_one() -> None:
+    outer = 'policy outer version "1"\nallow w: fs.write "/w/**"\n'
+    text = 'extends "outer.agp"\nallow all: fs.write any\nprove never allow fs.write "{}"'
+    assert proved(text.format("/etc/**"), {"/p/outer.agp": outer}).outcome == "holds"
+    assert proved(text.format("/w/**"), {"/p/outer.agp": outer}).counterexample == 'fs.write "/w/x"'
+
+
+def test_layers_that_all_are_silent_deny() -> None:
+    holds("default none\nprove never allow fs.write any")
+
+
+# --- what cannot be decided ---------------------------------------------------------------------
+
+
+def test_a_parameter_that_is_not_given_is_named() -> None:
+    undecided(
+        'param workspace: path\nallow w: fs.write "${workspace}/**"\nprove never allow fs.write "/etc/**"',
+        "the parameter `workspace` has no value: say it in `given (…)`",
+    )
+
+
+def test_a_proof_about_marks_waits_for_marks() -> None:
+    undecided(
+        'mark secret on fs.read "**/.env"\ndeny egress: net any when session has secret because "no"\n'
+        "prove never allow net any when session has secret",
+        "marks (`mark`, `clear`, `session has`), which the engine does not have yet",
+    )
+
+
+def test_a_rule_about_marks_is_not_relied_on() -> None:
+    text = 'mark secret on fs.read "**/.env"\nallow a: net.get "a.example"\ndeny egress: net any when session has secret because "no"\n'
+    holds(text + 'prove never allow net "b.example"')
+    undecided(text + 'prove never allow net "a.example"', "marks")
+
+
+def test_a_rule_that_counts_is_not_relied_on() -> None:
+    undecided(
+        'allow a: exec "a"\ndeny many: exec "a" over 3 per 1h because "no"\nprove never allow exec "a"',
+        "counts and sums over time",
+    )
+
+
+def test_a_condition_that_nothing_tried_meets_is_named() -> None:
+    undecided(
+        'fact a: text\nallow odd: exec "x" when a like "p*" and a like "*q" and not a like "*x*"\nprove never allow exec "x"',
+        "it hangs on the condition of `odd`",
+    )
+
+
+def test_a_cap_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prove_module, "MOST_STEPS", 3)
+    undecided('allow all: fs.write "/a/*", "/b/*", "/c/*"\nprove never allow fs.write "/d/**"', "more than 3 steps")
+
+
+def test_too_many_patterns_are_not_followed() -> None:
+    patterns = ", ".join(f'"**/a{at}*b{at}*/**"' for at in range(40))
+    undecided(
+        f"allow all: fs.write {patterns}\nprove never allow fs.write any except {patterns}",
+        "the policy is too large for this proof",
+    )
