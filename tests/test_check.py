@@ -245,3 +245,30 @@ def test_unused_names_are_warned_of() -> None:
     ]
     assert [one.message for one in warned] == ["nothing uses `a`", "nothing uses `b`"]
     assert {one.severity for one in warned} == {"warning"}
+
+
+def test_defines_cannot_make_a_condition_explode() -> None:
+    doubling = "".join(f"define d{at} = d{at + 1} and d{at + 1}\n" for at in range(40))
+    text = f'policy p version "1"\n{doubling}define d40 = opaque\nallow x: fs.read any when d0\n'
+    assert {one.code for one in check(text)} == {"AP312"}
+
+
+def test_defines_cannot_make_a_condition_nest_without_end() -> None:
+    chain = "".join(f"define d{at} = not d{at + 1}\n" for at in range(80))
+    text = f'policy p version "1"\n{chain}define d80 = opaque\nallow x: fs.read any when d0\n'
+    message, _, _ = next((one.message, 0, 0) for one in check(text) if one.code == "AP312")
+    assert "nests more than 64 deep" in message
+
+
+def test_the_deepest_condition_that_is_accepted_compiles() -> None:
+    from agentpolicy import ToolCall
+    from agentpolicy.testing import engine_from_text
+
+    nested = "opaque"
+    for at in range(30):
+        nested = f'not ({nested} and branch == "x")' if at % 2 else f'({nested} or note == "y")'
+    text = f'policy p version "1"\nfact branch: text\nfact note: text?\nallow x: exec any when {nested}\n'
+    assert engine_from_text(text, facts={"branch": "x"}).decide(ToolCall.of("exec", "a | b")).outcome in {
+        "allow",
+        "deny",
+    }

@@ -214,33 +214,32 @@ class Cases:
             yield NetEffect(self._action, opaque=True, why="not known")
             return
         host = view.host.witness[1:]
-        # A name of one label counts as private, so a public and a private one are tried where that may matter.
-        hosts = dict.fromkeys(
-            [
-                *([host] if not self.reads("private") or "." in host else []),
-                f"{host}.example",
-                host,
-                *self._texts("host"),
-                "10.0.0.1",
-            ]
-        )
+        # A name of one label counts as private, so a public one is tried first where that may matter.
+        named = [f"{host}.example", host] if self.reads("private") and "." not in host else [host, f"{host}.example"]
+        hosts: list[str] = [*named, *self._texts("host"), "10.0.0.1"]
         sizes = [*_values("size", self._attribute("size"), optional=False), None] if self.reads("size") else [None]
-        paths = (
-            [None]
-            if view.path is None
-            else [view.path.witness, *[one for one in self._texts("path") if one.startswith("/")]]
-        )
+        paths: list[str] = [""]
+        if view.path is not None:
+            paths = [view.path.witness, *[one for one in self._texts("path") if one.startswith("/")]]
         for one, path in product(hosts, paths):
             shown = f"[{one}]" if ":" in one else one
             port = "" if view.usual or view.port is None else f":{view.port}"
-            target = f"{shown}{port}" if view.scheme is None else f"{view.scheme}://{shown}{port}{path or ''}"
+            target = f"{shown}{port}" if view.scheme is None else f"{view.scheme}://{shown}{port}{path}"
             read = net_effect(self._action, target)
             for size in sizes:
                 if opaque or size is not None:
                     yield NetEffect(
-                        self._action, scheme=read.scheme, host=read.host, port=read.port, path=read.path, private=read.private,
-                        usual_port=read.usual_port, opaque=opaque or read.opaque, size=size, why="not known" if opaque else read.why,
-                    )  # fmt: skip
+                        self._action,
+                        scheme=read.scheme,
+                        host=read.host,
+                        port=read.port,
+                        path=read.path,
+                        private=read.private,
+                        usual_port=read.usual_port,
+                        opaque=opaque or read.opaque,
+                        size=size,
+                        why="not known" if opaque else read.why,
+                    )
                 elif not read.opaque:
                     yield read
 

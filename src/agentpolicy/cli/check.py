@@ -17,6 +17,10 @@ from agentpolicy.language.render import as_json, render_all
 from agentpolicy.language.source import Diagnostic, PolicyError
 
 
+#: What is found when a file cannot be read as text at all.
+_UNREADABLE = frozenset({"AP120", "AP121", "AP122", "AP408"})
+
+
 @click.command()
 @click.option(
     "--format", "form", type=click.Choice(["text", "json", "sarif", "github"]), default="text", show_default=True
@@ -32,7 +36,7 @@ def check(form: str, as_json_: bool, files: tuple[str, ...]) -> None:
         program, findings = check_program([name])
         found += findings.all
         left_out += findings.left_out
-        unreadable = unreadable or any(one.code == "AP401" and one.source.text in ("", name) for one in findings.all)
+        unreadable = unreadable or any(one.code in _UNREADABLE or _missing(one, name) for one in findings.all)
         if program is not None and not any(_blocks(one) for one in findings.all):
             try:
                 refuse_unready(program)
@@ -58,6 +62,11 @@ def check(form: str, as_json_: bool, files: tuple[str, ...]) -> None:
         case _:
             _text(found, errors, left_out, files)
     raise SystemExit(2 if unreadable else 1 if errors else 0)
+
+
+def _missing(one: Diagnostic, name: str) -> bool:
+    """Whether the file itself is not there, rather than one that it names."""
+    return one.code == "AP401" and one.source.text in ("", name)
 
 
 def _blocks(one: Diagnostic) -> bool:

@@ -195,13 +195,14 @@ class LayerEmitter:
             case "exec":
                 self._line("    p = None")
                 self._line("    argv = e.argv")
+                self._line("    first = argv[1] if len(argv) > 1 else ''")
                 if any(
                     one.wide != bool(part is one.excepts)
                     for one in rules
                     for part in (one.subject or (), one.excepts)
                     if part
                 ):
-                    self._line("    base = e.program.rpartition('/')[2]")
+                    self._line("    base = e.program.rpartition('/')[2] if '/' in e.program else e.program")
             case "net":
                 self._line("    p = None")
                 self._line("    host = e.host")

@@ -90,8 +90,12 @@ class Inline:
             return f"{whole}(argv)"
         if words[1:] == ["**"]:
             return program
-        if not wide and words[-1] == "**" and len(words) == 3 and "*" not in words[1]:
-            return f"({program} and argv[1:2] == {self._name('value', (words[1],))})"
+        if words[-1] == "**" and len(words) == 3 and not any("*" in word for word in words[:-1]):
+            first = self._name("value", words[1])
+            if not wide or words[1].startswith("-"):
+                return f"({program} and first == {first})"
+            # Only behind an option may the subcommand stand elsewhere.
+            return f"({program} and (first == {first} or (first[:1] == '-' and {whole}(argv))))"
         if not wide and not any("*" in word for word in words):
             return f"argv == {self._name('value', tuple(words))}"
         return f"({program} and {whole}(argv))"

@@ -233,10 +233,10 @@ class LayerRuntime:
         found: Verdict | None = (
             self._names["V"][best] if best is not None else None if answered else self._defaults[action]
         )
+        if found is not None and best is None and found.severity == ALLOW and guarded:
+            found = self._by_default(DENY, "no rule that reads `elevated` or `env` allows this", found.line)
         if doubt is not None and (found is None or found.severity == ALLOW):
             return self._names["U"][doubt]  # type: ignore[no-any-return]
-        if found is not None and best is None and found.severity == ALLOW and guarded:
-            return self._by_default(DENY, "no rule that reads `elevated` or `env` allows this", found.line)
         return found
 
     def _lacks(self, rule: RuleRow, s: Situation) -> Verdict:

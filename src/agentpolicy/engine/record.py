@@ -72,6 +72,7 @@ class JsonLines:
         self.path = os.path.abspath(os.fspath(path))
         self._sync = sync
         self._lock = threading.Lock()
+        self._torn = False
         os.makedirs(os.path.dirname(self.path), exist_ok=True)
         self._file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
 
@@ -79,6 +80,10 @@ class JsonLines:
         """Append one event."""
         line = orjson.dumps(event, default=str) + b"\n"
         with self._lock:
+            if self._torn:
+                # What was left of a line that failed stays a line of its own.
+                line = b"\n" + line
+            self._torn = True
             written = 0
             while written < len(line):
                 count = os.write(self._file, line[written:])
@@ -87,6 +92,7 @@ class JsonLines:
                 written += count
             if self._sync:
                 os.fsync(self._file)
+            self._torn = False
 
     def close(self) -> None:
         """Close the file. Recording afterwards fails, so that calls stop."""

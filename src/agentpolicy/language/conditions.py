@@ -29,7 +29,8 @@ CLOSED: Mapping[str, tuple[str, ...]] = {
     "result": RESULTS,
     "method": tuple(method.upper() for method in NET_METHODS),
 }
-MAX_DEFINES = 64
+#: How deep a condition may nest, and of how many terms it may be made, once its defines are in place.
+MAX_DEPTH, MAX_TERMS = 64, 20_000
 
 
 @frozen
@@ -59,11 +60,14 @@ class ConditionReader:
         self._scope = scope
         self._sets = sets
         self._findings = findings
+        self._depth = 0
+        self._terms = 0
 
     def read(self, condition: t.Condition | None, attributes: Attributes) -> c.Test_ | None:
         """The checked form of a ``when`` or ``unless`` part; None where there is none."""
         if condition is None:
             return None
+        self._terms = 0
         test = self.expression(condition.expr, attributes, self._scope, ())
         return c.Negation(test, self._scope.place(condition.span)) if condition.negated else test
 
@@ -71,6 +75,26 @@ class ConditionReader:
     def expression(self, expr: t.Expr, attributes: Attributes, scope: Scope, inside: tuple[str, ...]) -> c.Test_:
         """The checked form of an expression; ``inside`` names the defines that are being expanded."""
         place = scope.place(expr.span)
+        self._terms += 1
+        if self._depth >= MAX_DEPTH or self._terms > MAX_TERMS:
+            self._findings.add(
+                "AP312",
+                f"with its defines in place this condition has more than {MAX_TERMS} terms"
+                if self._terms > MAX_TERMS
+                else f"with its defines in place this condition nests more than {MAX_DEPTH} deep",
+                place,
+                help="say it in several rules",
+            )
+            return _nothing(place)
+        self._depth += 1
+        try:
+            return self._expression(expr, attributes, scope, inside, place)
+        finally:
+            self._depth -= 1
+
+    def _expression(
+        self, expr: t.Expr, attributes: Attributes, scope: Scope, inside: tuple[str, ...], place: c.Place
+    ) -> c.Test_:
         match expr:
             case t.And(terms=terms):
                 return c.All(tuple(self.expression(term, attributes, scope, inside) for term in terms), place)
@@ -211,10 +235,10 @@ class ConditionReader:
         define = home.defines.get(name)
         if define is not None and name not in attributes.known and name not in attributes.arguments:
             home.used.add(name)
-            if name in inside or len(inside) >= MAX_DEFINES:
+            if name in inside:
                 self._findings.add(
                     "AP209",
-                    f"the define `{name}` is made of itself" if name in inside else "defines are nested too deeply",
+                    f"the define `{name}` is made of itself",
                     home.place(define.name.span),
                     help="take one of the defines out of the circle",
                 )
