@@ -437,6 +437,24 @@ def test_the_session_of_the_context_is_found_and_ends_with_it() -> None:
         session.authorize(bash("git status"))
 
 
+def test_a_session_of_another_engine_is_refused() -> None:
+    assert_denies(engine(), bash("git status"), by="builtin:wrong-session", session=engine().session())
+
+
+def test_a_reviewer_taken_away_while_it_is_needed_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    e = engine(reviewer=FakeReviewer())
+    asks = e._asks
+
+    def vanish(*args: Any) -> bool:
+        told = asks(*args)
+        e.reviewer = None
+        return told
+
+    monkeypatch.setattr(e, "_asks", vanish)
+    with pytest.raises(Denied, match="the reviewer failed"):
+        e.authorize(bash("git push"))
+
+
 def test_sessions_of_tasks_do_not_mix() -> None:
     e = engine()
 

@@ -197,6 +197,43 @@ def test_a_port_in_a_condition_is_exact() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "of", "subject", "condition"),
+    [
+        ("path", "fs.write", "/w/a.py", 'path like "/w/**"'),
+        ("name", "fs.write", "/w/a.py", 'name == "a.py"'),
+        ("suffix", "fs.write", "/w/a.py", 'suffix in [".py"]'),
+        ("host", "net.get", "10.0.0.1", 'host like "10.*.*.*"'),
+        ("private", "net.get", "10.0.0.1", "private"),
+        ("flags", "exec", "git push -fu", 'flags has "-f"'),
+        ("server", "tool", "github/x", 'server == "github"'),
+    ],
+)
+def test_what_one_literal_says_settles_conditions(text: str, of: str, subject: str, condition: str) -> None:
+    rule = f'allow only: {of} "{subject}" unless {condition}'
+    holds(f"{rule}\nprove never allow {of} any")
+    assert proved(f"{rule.replace('unless', 'when')}\nprove never allow {of} any").outcome == "fails"
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        'word == "a"', 'word != "b"', 'word in ["a", "b"]', 'word in letters', 'word like "a*"', "number > 2", "number >= 3", "number < 4",
+        "number <= 3", "not (number == 4)", 'list has "a"', 'list has any ["a", "b"]', 'list has any letters', 'list has only ["a"]',
+        "list has only letters", "yes", "yes and number == 3", 'word == "b" or yes', 'agent.role == "ci"', "user.groups has only list",
+    ],
+)  # fmt: skip
+def test_given_facts_settle_every_kind_of_condition(condition: str) -> None:
+    text = (
+        'fact word: text\nfact number: number\nfact list: [text]\nfact yes: bool\nset letters: text = "a*", "c"\n'
+        "allow it: tool x {} {}\ntool x()\nprove never allow tool x "
+        'given (word = "a", number = 3, list = ["a"], yes = true, agent.role = "ci", user.groups = ["a"])'
+    )
+    holds(text.format("unless", condition))
+    fails(text.format("when", condition), 'tool "x"', "it")
+    fails(text.format("when", condition).split("given")[0], 'tool "x"', "it")
+
+
 # --- commands -----------------------------------------------------------------------------
 
 
@@ -288,10 +325,10 @@ def test_always_deny_fails_where_something_is_left_out() -> None:
 def test_always_deny_by_default_may_turn_into_a_question_by_another_name() -> None:
     result = fails(
         'ask tmp: fs.write "/w/**" because "?"\nprove always deny fs.write "/etc"',
-        'fs.write "/w"',
+        'fs.write "/etc"',
         "tmp",
     )
-    assert result.detail.startswith('`fs.write "/w"`, which leads to `/etc`, is answered `ask`')
+    assert result.detail == '`fs.write "/etc"`, which leads to `/w`, is answered `ask` by `tmp`'
 
 
 def test_always_allow_is_read_as_an_allow_rule() -> None:
@@ -420,8 +457,10 @@ def test_too_many_patterns_are_not_followed() -> None:
 
 _WORD = {
     "fs": st.sampled_from(("/w/**", "/w/*", "/w/a", "**/a", "**/*.b", "/w/*/**", "/**")),
-    "exec": st.sampled_from(("git **", "git push **", "g* push", "*", "/usr/bin/git push", "git -C **", "**")),
-    "net": st.sampled_from(("a.b", "*.b", "https://a.b/x/**", "a.b:8080", "*", "http://*/x")),
+    "exec": st.sampled_from(
+        ("git **", "git push **", "g* push", "*", "/usr/bin/git push", "git -C **", "**", "git push")
+    ),
+    "net": st.sampled_from(("a.b", "*.b", "https://a.b/x/**", "a.b:8080", "*", "http://*/x", "10.0.0.1")),
     "tool": st.sampled_from(("s/*", "s/get", "m", "*", "**", "*/get")),
 }
 _ACTIONS = {"fs": ("fs.read", "fs.write"), "exec": ("exec",), "net": ("net.get", "net.connect"), "tool": ("tool",)}
@@ -433,7 +472,9 @@ _TEST = {
     "net": st.sampled_from(
         ("flag", 'word == "a"', "opaque", "private", "port == 443", "port < 100", 'scheme == "http"')
     ),
-    "tool": st.sampled_from(("flag", 'word == "a"', 'arg.n == "a"', "arg.k > 1", 'agent.role == "ci"')),
+    "tool": st.sampled_from(
+        ("flag", 'word == "a"', 'arg.n == "a"', "arg.k > 1", 'server == "s"', 'agent.role == "ci"')
+    ),
 }
 
 

@@ -7,8 +7,11 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from attrs import frozen
 
 from agentpolicy.checker.truths import ANYTHING, FALSE, TRUE, Conditions, Values, World, both, either, opposite
-from agentpolicy.checker.views import Net, Subject, View
+from agentpolicy.checker.views import Net, Subject, View, words
 from agentpolicy.compiler.bind import Bindings
+from agentpolicy.compiler.expression import suffix_of
+from agentpolicy.effects.effect import ToolEffect, flags_of
+from agentpolicy.effects.private import is_private
 from agentpolicy.language import checked as c
 from agentpolicy.language.check import operands, walk_test
 from agentpolicy.language.vocabulary import family
@@ -29,10 +32,31 @@ class Kind:
 
     def world(self, action: str) -> World:
         """The world in which its conditions are read."""
-        fixed: dict[str, object] = {}
-        if isinstance(self.views[0], Net) and not self.opaque:
-            fixed = {"scheme": self.views[0].scheme, "port": self.views[0].port}
-        return World(action, self.opaque, self.guarded, len(self.views) > 1, fixed)
+        many = len(self.views) > 1
+        fixed = {} if self.opaque or many else settled(self.views[0], family(action))
+        return World(action, self.opaque, self.guarded, many, fixed)
+
+
+def settled(view: View, of: str) -> dict[str, object]:
+    """The attributes that every effect of a view has alike; ``of`` is the family of its action."""
+    if isinstance(view, Net):
+        fixed: dict[str, object] = {"scheme": view.scheme, "port": view.port}
+        if view.host is not None and view.host.only:
+            host = view.host.witness[1:]
+            fixed["host"] = host
+            fixed["private"] = is_private(host)
+        return fixed
+    if view is None or not view.only:
+        return {}
+    text = view.witness
+    match of:
+        case "fs":
+            return {"path": text, "name": text.rpartition("/")[2], "suffix": suffix_of(text)}
+        case "exec":
+            argv = words(text)
+            return {"program": argv[0], "argv": argv, "flags": flags_of(argv)}
+        case _:
+            return {"name": text[1:], "server": ToolEffect(text[1:], {}).server}
 
 
 class Matched:

@@ -35,18 +35,22 @@ class Automata:
         self._owner: list[int] = []
         self._starts: list[int] = []
         self._known: dict[object, int] = {}
+        #: The automata that accept one text only.
+        self.single: set[int] = set()
         self._drawing = 0
 
     # --- drawing -------------------------------------------------------------------
 
-    def add(self, key: object, draw: Draw) -> int:
-        """The number of an automaton; equal keys share one."""
+    def add(self, key: object, draw: Draw, *, single: bool = False) -> int:
+        """The number of an automaton; equal keys share one. ``single``: it accepts one text only."""
         if key not in self._known:
             self._drawing = self._known[key] = len(self._starts)
             start = self.state()
             self._starts.append(start)
             for state in draw(self, start):
                 self._accepts[state] = self._drawing
+            if single:
+                self.single.add(self._drawing)
         return self._known[key]
 
     @property

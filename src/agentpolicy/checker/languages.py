@@ -22,8 +22,8 @@ def always(marks: Marks) -> bool:
     return True
 
 
-def _one(automata: Automata, key: object, draw: Draw) -> Held:
-    number = automata.add(key, draw)
+def _one(automata: Automata, key: object, draw: Draw, *, single: bool = False) -> Held:
+    number = automata.add(key, draw, single=single)
     return lambda marks: number in marks
 
 
@@ -130,7 +130,12 @@ def path_pattern(automata: Automata, pattern: str, itself: bool) -> Held:
     kind, key = path_shape(pattern)
     if kind == "all":
         return always
-    return _one(automata, ("path", pattern, itself), lambda a, start: _draw_path(a, start, pattern, kind, key, itself))
+    return _one(
+        automata,
+        ("path", pattern, itself),
+        lambda a, start: _draw_path(a, start, pattern, kind, key, itself),
+        single=kind == "exact",
+    )
 
 
 def _draw_path(a: Automata, start: int, pattern: str, kind: str, key: str, itself: bool) -> list[int]:
@@ -206,7 +211,7 @@ def _draw_parts(a: Automata, at: int, separator: str, parts: Sequence[str]) -> l
 def tool_pattern(automata: Automata, pattern: str) -> Held:
     """As ``compiler.match.value_test`` for tools."""
     if "*" not in pattern:
-        return _one(automata, ("text", "/" + pattern), lambda a, start: [a.text(start, "/" + pattern)])
+        return _one(automata, ("text", "/" + pattern), lambda a, start: [a.text(start, "/" + pattern)], single=True)
     parts = pattern.split("/")
     return _one(automata, ("tool", pattern), lambda a, start: _draw_parts(a, start, "/", parts))
 
@@ -216,7 +221,7 @@ def host_pattern(automata: Automata, host: str) -> Held:
     if host == "*":
         return always
     if "*" not in host:
-        return _one(automata, ("text", "." + host), lambda a, start: [a.text(start, "." + host)])
+        return _one(automata, ("text", "." + host), lambda a, start: [a.text(start, "." + host)], single=True)
     labels = ["**", "*", *host[2:].split(".")] if host.startswith("*.") else host.split(".")
     if host.startswith("*.") and "*" not in host[2:]:
 
@@ -245,6 +250,7 @@ def argv_pattern(automata: Automata, pattern: str, wide: bool, found: Mapping[st
             automata,
             ("narrow", pattern),
             lambda a, start: [_draw_words(a, _draw_program(a, start, one), words[1:]) for one in programs],
+            single=len(programs) == 1 and "*" not in pattern,
         )
     base = base_name(words[0])
     rest = words[1:]

@@ -20,7 +20,7 @@ from attrs import evolve, frozen
 
 from agentpolicy.checker.answers import Kind, Matched, is_loose, outcomes, strictest
 from agentpolicy.checker.automata import TooLarge
-from agentpolicy.checker.truths import Conditions, Values, World
+from agentpolicy.checker.truths import TRUE, Conditions, Values, World
 from agentpolicy.checker.views import Text, Unlimited, View, Views
 from agentpolicy.checker.witness import Case, Cases, written
 from agentpolicy.compiler import reference
@@ -257,7 +257,7 @@ class _Search:
 
     def _prepare(self, views: Views | Unlimited) -> None:
         self._match = Matched(self._judge.rule, self._action, self._bindings, views.subject, self._truths)
-        if isinstance(views, Views) and self._proof.subject is not None and self._one_name:
+        if isinstance(views, Views) and self._proof.subject is not None:
             views.limit()
         self._matched = [
             [
@@ -266,16 +266,6 @@ class _Search:
             ]
             for layer, rules in zip(self._layers, self._rules, strict=True)
         ]
-
-    @property
-    def _one_name(self) -> bool:
-        """Whether effects with one name, all known, are enough.
-
-        A file of two names is allowed only if each of them alone would be, so they are where the question is what is
-        allowed. Likewise an effect of which a part is not known is allowed only if every completion of it would be,
-        said ``opaque``.
-        """
-        return family(self._action) != "fs" or (self._proof.mode == "never" and self._proof.effect == "allow")
 
     # --- kinds ----------------------------------------------------------------------------------
 
@@ -309,12 +299,7 @@ class _Search:
                     for net in views.nets(opaque, self._cases.ports, self._cases.reads("scheme")):
                         yield Kind((net,), opaque)
             case "fs":
-                texts = views.texts()
-                yield from (Kind((one,)) for one in texts)
-                if not self._one_name:
-                    yield from (Kind(pair) for pair in combinations_with_replacement(texts, 2))
-                yield from (Kind((one, None), opaque=True) for one in texts)
-                yield Kind((None, None), opaque=True)
+                yield from self._files(views)
             case "exec":
                 texts = views.texts()
                 for opaque, guarded in product((False, True), repeat=2):
@@ -323,6 +308,34 @@ class _Search:
                         yield Kind((None,), opaque, guarded)
             case _:
                 yield from (Kind((one,)) for one in views.texts())
+
+    def _files(self, views: Views) -> Iterator[Kind]:
+        """Files of one name, of two names, and of names that are not known."""
+        texts = views.texts()
+        yield from (Kind((one,)) for one in texts)
+        # Whoever has a name that a deny rule matches is denied, whatever its other name.
+        texts = [one for one in texts if not self._denied(one)]
+        # A file of two names is allowed only if it would be under each of them alone.
+        if self._wanted != {"allow"} and texts:
+            if self._match.wide:
+                yield from (Kind(pair) for pair in product(texts, views.texts(limited=False)))
+            else:
+                yield from (Kind(pair) for pair in combinations_with_replacement(texts, 2))
+        yield from (Kind((one, None), opaque=True) for one in texts)
+        yield Kind((None, None), opaque=True)
+
+    def _denied(self, text: Text) -> bool:
+        if "deny" in self._wanted:
+            return False
+        kinds = (Kind((text, text)), Kind((text, None), opaque=True))
+        return all(
+            any(
+                one.rule.effect == "deny" and one.values(kind, kind.world(self._action)) == TRUE
+                for matched in self._matched
+                for one in matched
+            )
+            for kind in kinds
+        )
 
     # --- what may be ----------------------------------------------------------------------------
 

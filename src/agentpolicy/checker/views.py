@@ -34,10 +34,14 @@ from agentpolicy.language.vocabulary import family
 
 @frozen
 class Text:
-    """A path, command, tool or host by the automata that accept it, with a shortest one of its kind."""
+    """A path, command, tool or host by the automata that accept it, with a shortest one of its kind.
+
+    ``only``: there is no other one of its kind.
+    """
 
     marks: Marks
     witness: str
+    only: bool = False
 
 
 @frozen
@@ -183,21 +187,24 @@ class Views:
         return look
 
     def limit(self) -> None:
-        """Look only for what the subjects made so far may match, from here on."""
+        """Take the subjects made so far for those that ``texts`` is limited to."""
         if not self._anything:
             self._limit = range(self._drawn, self._automata.count)
 
     # --- every view ----------------------------------------------------------------------
 
-    def texts(self) -> list[Text]:
+    def texts(self, *, limited: bool = True) -> list[Text]:
         """Every kind of path, command, tool or host, those with plain witnesses first, shorter ones first.
+
+        ``limited``: only those that the subjects made before ``limit`` match.
 
         Raises:
             TooLarge: there are too many.
         """
-        found = self._automata.explore(every=self._every, some=self._limit)
+        found = self._automata.explore(every=self._every, some=self._limit if limited else None)
         plain = self._every if self._family == "fs" else self._plain
-        texts = [Text(marks, text) for marks, text in found.items()]
+        single = self._automata.single
+        texts = [Text(marks, text, not single.isdisjoint(marks)) for marks, text in found.items()]
         return sorted(texts, key=lambda one: (plain not in one.marks, len(one.witness)))
 
     def nets(self, opaque: bool, ports: Iterable[int], schemes: bool) -> list[Net]:

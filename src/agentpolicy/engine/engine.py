@@ -7,7 +7,7 @@ import secrets
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 from agentpolicy.compiler.cache import Cache, default_directory
 from agentpolicy.compiler.verdict import ASK, DENY, Verdict
@@ -250,6 +250,8 @@ class Engine:
         situation = state.situation
         try:
             if session is not None:
+                if session.engine is not self:
+                    raise BadCall("wrong-session", "the session belongs to another engine")
                 situation = session.situation(policy)
             if call.home is not None and call.home != self.host.home:
                 policy = self._at_home(policy, call.home)
@@ -323,17 +325,20 @@ class Engine:
             Denied: the policy or the reviewer refused, the decision could not be recorded, or the answer changed.
             ApprovalRequired: a person has to agree and nobody can be asked here.
         """
-        decision = self.decide(call, session)
-        answer: bool | None = None
-        if decision.outcome == "ask" and self.mode == "enforce" and self.reviewer is not None:
-            try:
-                answer = ask(self.reviewer, ApprovalRequest(decision))
-            except Exception as error:
-                self._refuse(decision, session, f"the reviewer failed ({type(error).__name__})", error)
-            if answer is None:
-                self._record(decision, session, released=False, approved=False)
-                raise ApprovalRequired(_message(decision, "the reviewer is async: use aauthorize()"), decision)
-        return self._release(call, decision, session, answer)
+        with self._lock(session):
+            decision = self.decide(call, session)
+            if not self._asks(decision, session):
+                return self._finish(decision, session)
+        request = ApprovalRequest(decision)
+        try:
+            answer = ask(self._reviewer(), request)
+        except Exception as error:
+            self._refuse(decision, f"the reviewer failed ({type(error).__name__})", error)
+        if answer is None:
+            self._record(decision, released=False)
+            raise ApprovalRequired(_message(decision, "the reviewer is async: use aauthorize()"), decision)
+        with self._lock(session):
+            return self._finish(self.decide(call, session), session, request, answer)
 
     async def aauthorize(self, call: ToolCall, session: Session | None = None) -> Decision:
         """``authorize`` for async code: the reviewer may be async.
@@ -342,61 +347,75 @@ class Engine:
             Denied: as for ``authorize``.
             ApprovalRequired: as for ``authorize``.
         """
-        decision = self.decide(call, session)
-        answer: bool | None = None
-        if decision.outcome == "ask" and self.mode == "enforce" and self.reviewer is not None:
-            try:
-                answer = await aask(self.reviewer, ApprovalRequest(decision))
-            except Exception as error:
-                self._refuse(decision, session, f"the reviewer failed ({type(error).__name__})", error)
-        return self._release(call, decision, session, answer)
-
-    def _release(self, call: ToolCall, asked: Decision, session: Session | None, answer: bool | None) -> Decision:
-        """Decide again under the session's lock, record, and let the call go or raise."""
         with self._lock(session):
-            decision = asked if answer is None else self.decide(call, session)
-            if session is not None and session.ended:
-                self._refuse(decision, session, "the session has ended", None)
-            if self.mode == "observe":
-                self._record(decision, session, released=True, approved=False)
-                return decision
-            if decision.outcome == "allow":
-                self._record(decision, session, released=True, approved=False)
-                return decision
-            if decision.outcome == "ask" and answer is True:
-                if decision.digest != asked.digest or {one.rule for one in decision.asks} - {
-                    one.rule for one in asked.asks
-                }:
-                    self._refuse(decision, session, "the call or the policy changed while it was reviewed", None)
-                self._record(decision, session, released=True, approved=True)
-                return decision
-            if decision.outcome == "ask" and answer is False:
-                self._refuse(decision, session, "the reviewer refused", None)
-            self._record(decision, session, released=False, approved=False)
-        if decision.outcome == "ask":
-            raise ApprovalRequired(_message(decision), decision)
-        raise Denied(_message(decision), decision)
+            decision = self.decide(call, session)
+            if not self._asks(decision, session):
+                return self._finish(decision, session)
+        request = ApprovalRequest(decision)
+        try:
+            answer = await aask(self._reviewer(), request)
+        except Exception as error:
+            self._refuse(decision, f"the reviewer failed ({type(error).__name__})", error)
+        with self._lock(session):
+            return self._finish(self.decide(call, session), session, request, answer)
+
+    def _asks(self, decision: Decision, session: Session | None) -> bool:
+        """Whether a person is to be asked before anything else."""
+        ended = session is not None and session.ended
+        return decision.outcome == "ask" and self.mode == "enforce" and self.reviewer is not None and not ended
+
+    def _reviewer(self) -> Reviewer:
+        if self.reviewer is None:
+            raise LookupError("the reviewer is gone")
+        return self.reviewer
+
+    def _finish(
+        self,
+        decision: Decision,
+        session: Session | None,
+        request: ApprovalRequest | None = None,
+        answer: bool = False,
+    ) -> Decision:
+        """Record, and let the call go or raise; under the session's lock, so that of two calls one comes first.
+
+        ``request`` is what a person answered; the answer holds for exactly that call under exactly that policy.
+        """
+        if self.mode == "observe":
+            self._record(decision, released=True)
+            return decision
+        if session is not None and session.ended:
+            self._refuse(decision, "the session has ended")
+        if decision.outcome == "ask" and request is not None:
+            if not answer:
+                self._refuse(decision, "the reviewer refused")
+            if decision.digest != request.digest or not {one.rule for one in decision.asks} <= {*request.rules}:
+                self._refuse(decision, "the call or the policy changed while it was reviewed")
+            self._record(decision, released=True, approved=True)
+            return decision
+        self._record(decision, released=decision.outcome == "allow")
+        if decision.outcome == "allow":
+            return decision
+        kind = ApprovalRequired if decision.outcome == "ask" else Denied
+        raise kind(_message(decision), decision)
 
     def _lock(self, session: Session | None) -> threading.RLock:
         return self._swap if session is None else session.lock
 
-    def _refuse(self, decision: Decision, session: Session | None, why: str, cause: BaseException | None) -> None:
-        self._record(decision, session, released=self.mode == "observe", approved=False)
-        if self.mode == "enforce":
-            raise Denied(_message(decision, why), decision) from cause
+    def _refuse(self, decision: Decision, why: str, cause: BaseException | None = None) -> NoReturn:
+        self._record(decision, released=False)
+        raise Denied(_message(decision, why), decision) from cause
 
-    def _record(self, decision: Decision, session: Session | None, *, released: bool, approved: bool) -> None:
-        if self.recorder is None:
-            return
-        event = decided(
-            decision,
-            call_id=decision.id,
-            released=released,
-            approved=approved,
-            mode=self.mode,
-            moment=self.clock(),
-        )
-        self.keep(event, decision)
+    def _record(self, decision: Decision, *, released: bool, approved: bool = False) -> None:
+        if self.recorder is not None:
+            event = decided(
+                decision,
+                call_id=decision.id,
+                released=released,
+                approved=approved,
+                mode=self.mode,
+                moment=self.clock(),
+            )
+            self.keep(event, decision)
 
     def settle(self, decision: Decision, result: str) -> None:
         """Record how a call ended: ``ok``, ``error``, or ``not run``.
