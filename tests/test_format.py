@@ -15,7 +15,7 @@ from agentpolicy.language.layout import WIDTH
 from agentpolicy.language.parser import parse_text
 from agentpolicy.language.source import PolicyError, Source
 
-EXAMPLE = (Path(__file__).parent / "policies" / "coding-agent.agp").read_text("utf-8")
+EXAMPLE = (Path(__file__).parent / "example" / "coding-agent.agp").read_text("utf-8")
 
 
 def formatted(text: str) -> str:

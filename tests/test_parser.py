@@ -22,7 +22,7 @@ from agentpolicy.language.source import Diagnostic, PolicyError, Source
 from agentpolicy.language.tables import load_tables
 
 ROOT = Path(__file__).parent.parent
-EXAMPLE = (ROOT / "tests" / "policies" / "coding-agent.agp").read_text("utf-8")
+EXAMPLE = (ROOT / "tests" / "example" / "coding-agent.agp").read_text("utf-8")
 
 
 def errors(text: str) -> tuple[Diagnostic, ...]:

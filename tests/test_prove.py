@@ -15,7 +15,7 @@ from agentpolicy.compiler import reference
 from agentpolicy.effects.effect import Effect, ExecEffect, FileEffect, ToolEffect
 from agentpolicy.effects.host import Host
 from agentpolicy.effects.paths import MemoryFiles
-from agentpolicy.effects.urls import net_effect
+from agentpolicy.effects.urls import host_effect, net_effect
 from agentpolicy.engine.policy import _reader
 from agentpolicy.language.checked import DefaultDecl
 from agentpolicy.language.load import load_program
@@ -205,7 +205,7 @@ def test_a_port_in_a_condition_is_exact() -> None:
         ("suffix", "fs.write", "/w/a.py", 'suffix in [".py"]'),
         ("host", "net.get", "10.0.0.1", 'host like "10.*.*.*"'),
         ("private", "net.get", "10.0.0.1", "private"),
-        ("flags", "exec", "git push -fu", 'flags has "-f"'),
+        ("flags", "exec", "make all -fu", 'flags has "-f"'),
         ("server", "tool", "github/x", 'server == "github"'),
     ],
 )
@@ -218,8 +218,8 @@ def test_what_one_literal_says_settles_conditions(text: str, of: str, subject: s
 @pytest.mark.parametrize(
     "condition",
     [
-        'word == "a"', 'word != "b"', 'word in ["a", "b"]', 'word in letters', 'word like "a*"', "number > 2", "number >= 3", "number < 4",
-        "number <= 3", "not (number == 4)", 'list has "a"', 'list has any ["a", "b"]', 'list has any letters', 'list has only ["a"]',
+        'word == "a"', 'word != "b"', 'word in ["a", "b"]', "word in letters", 'word like "a*"', "number > 2", "number >= 3", "number < 4",
+        "number <= 3", "not (number == 4)", 'list has "a"', 'list has any ["a", "b"]', "list has any letters", 'list has only ["a"]',
         "list has only letters", "yes", "yes and number == 3", 'word == "b" or yes', 'agent.role == "ci"', "user.groups has only list",
     ],
 )  # fmt: skip
@@ -519,7 +519,7 @@ def _effect(draw: st.DrawFn, family: str, action: str) -> Effect:
                     ("a.b/x", "a.b/x/y", "a.b:8080/", "c.a.b/x", "a.b:443", "10.0.0.1/", "a.b/%2f", "b/x", "a.b:99/x")
                 )
             )
-            return net_effect(action, target if action == "net.connect" and draw(st.booleans()) else scheme + target)
+return host_effect(action, target) if draw(st.booleans()) else net_effect(action, scheme + target)
         case _:
             arguments = draw(st.sampled_from(({}, {"n": "a"}, {"n": "b", "k": 2}, {"k": 1}, {"n": 3})))
             return ToolEffect(draw(st.sampled_from(("m", "s/get", "s/put", "t/get", "a/b/c"))), arguments)

@@ -38,6 +38,7 @@ class FakeClock:
         self.now = now
 
     def __call__(self) -> float:
+        """The time, in seconds since the epoch."""
         return self.now
 
     def advance(self, seconds: float) -> None:
@@ -53,6 +54,7 @@ class FakeReviewer:
         self.requests: list[ApprovalRequest] = []
 
     def __call__(self, request: ApprovalRequest) -> bool:
+        """The answer to a request, which is kept."""
         self.requests.append(request)
         return self._answer if isinstance(self._answer, bool) else self._answer(request)
 
@@ -99,7 +101,8 @@ def engine_from_text(
     """
     host = host or memory_host()
     policy = Policy.from_text(text, params=params, files=files, host=host)
-    return Engine(policy, host=host, **{"clock": FakeClock(), **options})
+    options.setdefault("clock", FakeClock())
+    return Engine(policy, host=host, **options)
 
 
 def assert_allows(engine: Engine, call: ToolCall, *, by: str | None = None, session: Session | None = None) -> Decision:

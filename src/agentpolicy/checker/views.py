@@ -28,7 +28,7 @@ from agentpolicy.checker.languages import (
 )
 from agentpolicy.checker.truths import ANYTHING, FALSE, TRUE, UNKNOWN, Values
 from agentpolicy.compiler.match import Address
-from agentpolicy.effects.urls import _OTHER_PORTS, _SPECIAL_PORTS
+from agentpolicy.effects.urls import OTHER_PORTS, SPECIAL_PORTS
 from agentpolicy.language.vocabulary import family
 
 
@@ -59,8 +59,6 @@ class Net:
 MOST_VIEWS = 50_000
 #: What a subject is held against; None is a name or command that is not known.
 View = Text | Net | None
-#: Kinds of address that are looked at, at most.
-MOST_VIEWS = 50_000
 #: What a subject may be on a view, the effect opaque or not.
 Subject = Callable[[View, bool], Values]
 
@@ -179,9 +177,9 @@ class Views:
             if view.host is None:
                 return UNKNOWN
             value = standard(view, view.host)
-            if opaque:
-                # Clients disagree about such an address: what the standard reads decides nothing alone.
-                return TRUE if wide and value else UNKNOWN
+            if opaque and view.path is not None:
+                # Clients disagree about such an address: what the standard reads counts only towards the stricter.
+                return frozenset({value if value is wide else None})
             return frozenset({value})
 
         return look
@@ -225,17 +223,17 @@ class Views:
         if len(hosts) * len(paths) * len(ends) > MOST_VIEWS:
             raise TooLarge(f"more than {MOST_VIEWS} kinds of address")
         found = [Net(host, path, *end) for host in hosts for path in paths for end in ends]
+        # A host alone, as a tool's parameter names it: nothing is said of the scheme, and perhaps not of the port.
+        ports = sorted({port for _, port, _ in ends if port is not None})
+        bare: list[tuple[str | None, int | None, bool]] = [(None, None, True), *((None, port, False) for port in ports)]
         if opaque:
-            return [*found, Net(None, None, None, None, False)]
-        if self._action == "net.connect":
-            ports = sorted({port for _, port, _ in ends if port is not None})
-            bare = [(None, None, True), *((None, port, False) for port in ports)]
-            found += [Net(host, None, *end) for host in hosts for end in bare]
-        return found
+            bare += [*ends, (None, None, False)]
+            found.append(Net(None, None, None, None, usual=False))
+        return [*found, *(Net(host, None, *end) for host in hosts for end in bare)]
 
     def _ends(self, mentioned: set[int], opaque: bool, apart: bool) -> list[tuple[str, int | None, bool]]:
         """Every scheme and port that may be told apart."""
-        usual = {**_SPECIAL_PORTS, **_OTHER_PORTS}
+        usual = {**SPECIAL_PORTS, **OTHER_PORTS}
         named = {address.scheme for address in self._addresses if address.scheme is not None}
         if apart:
             named |= {*usual}

@@ -17,7 +17,7 @@ from agentpolicy.checker.truths import Conditions, World
 from agentpolicy.checker.views import Net, Text, View, words
 from agentpolicy.compiler.bind import Bindings
 from agentpolicy.effects.effect import Effect, ExecEffect, FileEffect, NetEffect, ToolEffect
-from agentpolicy.effects.urls import net_effect
+from agentpolicy.effects.urls import host_effect, net_effect
 from agentpolicy.engine.situation import Agent, Situation, User
 from agentpolicy.language import checked as c
 from agentpolicy.language.check import operands, walk_test
@@ -225,7 +225,7 @@ class Cases:
             shown = f"[{one}]" if ":" in one else one
             port = "" if view.usual or view.port is None else f":{view.port}"
             target = f"{shown}{port}" if view.scheme is None else f"{view.scheme}://{shown}{port}{path}"
-            read = net_effect(self._action, target)
+            read = host_effect(self._action, target) if view.scheme is None else net_effect(self._action, target)
             for size in sizes:
                 if opaque or size is not None:
                     yield NetEffect(
@@ -233,7 +233,7 @@ class Cases:
                         scheme=read.scheme,
                         host=read.host,
                         port=read.port,
-                        path=read.path,
+                        path=None if view.path is None else read.path,
                         private=read.private,
                         usual_port=read.usual_port,
                         opaque=opaque or read.opaque,

@@ -312,7 +312,7 @@ def _any_address(pattern: str, wide: bool) -> bool:
 
 
 def compared(left: Any, op: str, right: Any) -> Truth:
-    """Two values compared; unknown where one is missing, they are of different kinds, or the order is not of numbers."""
+    """Two values compared; unknown where one is missing, kinds differ, or the order is not of numbers."""
     kind = _kind(left)
     if kind is None or kind != _kind(right):
         return None
@@ -376,7 +376,7 @@ def match_rule(
     situation: Situation,
     trace: Trace | None = None,
 ) -> Truth:
-    """Whether a rule matches an effect, all its names considered ("Meaning" 4); the action has to be one of the rule's."""
+    """Whether a rule matches an effect by all its names ("Meaning" 4); the action has to be one of the rule's."""
     value, _ = _match(layer, rule, bindings, effect, situation, trace)
     return value
 

@@ -61,6 +61,7 @@ class FileEffect(Effect):
         self.why = why
 
     def as_json(self) -> dict[str, Any]:
+        """The effect as the command line and the log show it; what is not known is None."""
         return {
             "action": self.action,
             "path": self.path,
@@ -106,6 +107,7 @@ class ExecEffect(Effect):
         self.guarded = elevated or bool(self.env and any(_matters(name) for name in self.env))
 
     def as_json(self) -> dict[str, Any]:
+        """The effect as the command line and the log show it; what is not known is None."""
         return {
             "action": "exec",
             "program": self.program,
@@ -173,6 +175,7 @@ class NetEffect(Effect):
         self.why = why
 
     def as_json(self) -> dict[str, Any]:
+        """The effect as the command line and the log show it; what is not known is None."""
         return {
             "action": self.action,
             "scheme": self.scheme,
@@ -211,4 +214,5 @@ class ToolEffect(Effect):
         return head if slash else None
 
     def as_json(self) -> dict[str, Any]:
+        """The effect as the command line and the log show it; what is not known is None."""
         return {"action": self.action, "name": self.name, "server": self.server}

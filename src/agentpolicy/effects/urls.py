@@ -29,9 +29,9 @@ LONGEST = 65_536
 _REMEMBERED = 2048
 
 #: Ports of the schemes that the URL standard knows (WHATWG URL, 3.1, special schemes).
-_SPECIAL_PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443, "ftp": 21}
+SPECIAL_PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443, "ftp": 21}
 #: Ports of other schemes whose clients read a host as usual (IANA service names).
-_OTHER_PORTS: Final = {
+OTHER_PORTS: Final = {
     "amqp": 5672,
     "amqps": 5671,
     "ftps": 990,
@@ -184,11 +184,11 @@ def _parse(text: str) -> Address:
     if not raw:
         # What has no host stays on this machine.
         return Address(scheme, private=True, why=why or f"an address with `{scheme}:` has no host")
-    usual = _SPECIAL_PORTS.get(scheme)
+    usual = SPECIAL_PORTS.get(scheme)
     known = usual is not None
     host: str | None = raw
     if usual is None:
-        usual = _OTHER_PORTS.get(scheme)
+        usual = OTHER_PORTS.get(scheme)
         if usual is not None:
             # Outside the standard's own schemes a host is any text; clients of these read it as in the others.
             host = _http_host(raw)
@@ -204,9 +204,10 @@ def _parse(text: str) -> Address:
         host = host.rstrip(".") or "."
     port_text = url.port
     port = int(port_text) if port_text else usual
-    path: str | None = url.pathname
-    if path is not None and "%" in path:
-        path, trouble = _escapes(path)
+    written: str = url.pathname
+    path: str | None = written
+    if "%" in written:
+        path, trouble = _escapes(written)
         if trouble is not None:
             why = why or trouble
             path = None

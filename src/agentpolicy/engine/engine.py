@@ -6,7 +6,7 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, NoReturn
 
 from agentpolicy.compiler.cache import Cache, default_directory
@@ -48,6 +48,7 @@ class Engine:
         recorder: keeps decisions; see ``agentpolicy.engine.record``. If it fails, calls do not run.
         mode: ``"observe"`` lets everything run and records what would have been answered.
         clock: gives seconds since the epoch.
+        local: turns them into the hour and weekday that rules read; the host's zone where not given.
         host: where calls start when they do not say, and the file system that links are followed on.
         protect: more files and directories that no guarded call may touch.
 
@@ -68,6 +69,7 @@ class Engine:
         recorder: Recorder | None = None,
         mode: Mode = "enforce",
         clock: Clock = time.time,
+        local: Callable[[float], time.struct_time] = time.localtime,
         host: Host | None = None,
         protect: Iterable[str | os.PathLike[str]] = (),
     ) -> None:
@@ -75,6 +77,7 @@ class Engine:
             raise ValueError(f"mode is 'enforce' or 'observe', not {mode!r}")
         self.mode: Mode = mode
         self.clock = clock
+        self._local = local
         self.host = host or Host()
         self.reviewer = reviewer
         self.recorder = recorder
@@ -208,6 +211,7 @@ class Engine:
             host_os=self.host.os_name,
             session_id=session_id,
             clock=self.clock,
+            local=self._local,
         )
 
     # --- sessions ------------------------------------------------------------------------

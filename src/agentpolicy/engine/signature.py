@@ -121,8 +121,8 @@ def _evaluated(function: Callable[..., Any], parameter: inspect.Parameter) -> An
         return typing.get_type_hints(holder, {**names, **closure}, include_extras=True)["it"]
     except Exception as error:
         raise TypeError(
-            f"the annotation `{annotation}` of `{parameter.name}` cannot be read here ({error}); if the parameter is no part "
-            f"of what the agent asks for, leave it out with guard(engine, ignore=[{parameter.name!r}])"
+            f"the annotation `{annotation}` of `{parameter.name}` cannot be read here ({error}); if the parameter "
+            f"is no part of what the agent asks for, leave it out with guard(engine, ignore=[{parameter.name!r}])"
         ) from error
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from typing import Any, cast
 
@@ -61,7 +61,7 @@ def parse_with_comments(source: Source, comments: list[Token] | None = None) -> 
 
 
 @contextmanager
-def _collector_paused() -> Iterator[None]:
+def _collector_paused() -> Generator[None]:
     """Parsing makes many objects and no cycles: collecting meanwhile finds nothing and doubles the time."""
     enabled = gc.isenabled()
     gc.disable()
