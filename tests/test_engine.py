@@ -401,6 +401,22 @@ def test_an_exception_in_our_own_code_is_a_deny(monkeypatch: pytest.MonkeyPatch)
     assert "ZeroDivisionError" in (decision.reason or "")
 
 
+def test_an_error_in_generated_code_names_the_policy_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    e = engine('policy p version "1"\n\nallow a: exec "ls" when cwd like "/w/**"\n')
+    layer = e.policy._layers[0]
+    for name in [name for name in layer._names if name == "matched"]:
+        monkeypatch.setitem(layer._names, name, lambda *_: 1 / 0)
+    decision = e.decide(ToolCall.of("exec", ["ls"], cwd="/w"))
+    assert decision.outcome == "deny"
+    assert decision.reason == "the call could not be judged (ZeroDivisionError at <policy>:3)"
+
+
+def test_a_tool_named_as_an_action_is_as_unknown() -> None:
+    e = engine('policy p version "1"\ndefault allow\nallow x: tool "known"\n')
+    assert_denies(e, ToolCall.of("tool", "nope"), by="builtin:unknown-tool")
+    assert_allows(e, ToolCall.of("tool", "known"), by="x")
+
+
 def test_a_condition_that_breaks_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     text = 'policy p version "1"\nallow a: net.get "a.example" when agent.role == "x"\ndeny b: net.get any when user.name == "y" because "no"\n'
     e = engine(text)

@@ -519,7 +519,7 @@ def _effect(draw: st.DrawFn, family: str, action: str) -> Effect:
                     ("a.b/x", "a.b/x/y", "a.b:8080/", "c.a.b/x", "a.b:443", "10.0.0.1/", "a.b/%2f", "b/x", "a.b:99/x")
                 )
             )
-return host_effect(action, target) if draw(st.booleans()) else net_effect(action, scheme + target)
+            return host_effect(action, target) if draw(st.booleans()) else net_effect(action, scheme + target)
         case _:
             arguments = draw(st.sampled_from(({}, {"n": "a"}, {"n": "b", "k": 2}, {"k": 1}, {"n": 3})))
             return ToolEffect(draw(st.sampled_from(("m", "s/get", "s/put", "t/get", "a/b/c"))), arguments)

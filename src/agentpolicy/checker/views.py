@@ -76,7 +76,6 @@ class Views:
 
     def __init__(self, action: str, found: Callable[[str], str | None]) -> None:
         self._family = family(action)
-        self._action = action
         self._found = _Found(found)
         self._automata = Automata()
         self._paths = Automata()

@@ -15,7 +15,7 @@ from attrs import field, frozen
 from agentpolicy.language.checked import Constant, Glob, ParamDecl, Program, Scalar
 from agentpolicy.language.findings import Findings
 from agentpolicy.language.globs import expand_braces
-from agentpolicy.language.patterns import DOLLAR, PARAMETER
+from agentpolicy.language.patterns import DOLLAR, PARAMETER, check_bound
 from agentpolicy.language.scope import suggestion
 
 Bound = Scalar | tuple[Scalar, ...]
@@ -54,9 +54,18 @@ class Bindings:
         return value
 
     def patterns(self, glob: Glob) -> tuple[str, ...]:
-        """The concrete patterns that a written one stands for."""
+        """The concrete patterns that a written one stands for.
+
+        Raises:
+            PolicyError: AP404 where a parameter's value makes no host or port.
+        """
         texts = expand_braces(self.text(glob.text))
         if glob.kind != "path":
+            if "${" in glob.text:
+                findings = Findings()
+                for text in texts:
+                    check_bound(glob, text, findings)
+                findings.stop_on_errors()
             return tuple(texts)
         found: dict[str, None] = {}
         for text in texts:

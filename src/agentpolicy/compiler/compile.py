@@ -92,9 +92,14 @@ def digest(program: Program, bindings: Bindings) -> str:
     return "sha256:" + hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def code_name(layer: str, at: int) -> str:
+    """The file name that tracebacks show for a layer's generated code."""
+    return f"<policy {layer}, layer {at}>"
+
+
 def _layer(layer: Layer, bindings: Bindings, at: int) -> dict[str, Any]:
     emitted = LayerEmitter(layer, bindings).emit()
-    name = f"<policy {layer.name}, layer {at}>"
+    name = code_name(layer.name, at)
     return {
         "name": layer.name,
         "file": layer.source.name,

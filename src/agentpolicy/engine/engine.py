@@ -262,8 +262,9 @@ class Engine:
             if policy.reads_time or call.facts is not None or call.time is not None:
                 situation = self._special(call, policy, situation, session)
             effects = effects_of(call, state.shapes, self.host, want_size=policy.reads_size)
-            if call.action is None and call.tool not in state.shapes and not policy.names_tool(call.tool):
-                unknown = _builtin("unknown-tool", f"nobody declares the tool `{visible(call.tool)}`")
+            tool = call.tool if call.action is None else call.target if call.action == "tool" else None
+            if tool is not None and tool not in state.shapes and not policy.names_tool(str(tool)):
+                unknown = _builtin("unknown-tool", f"nobody declares the tool `{visible(str(tool))}`")
                 return Decision(call, effects, [unknown] * len(effects), unknown, policy, situation)
             protected = state.protected
             if len(effects) == 1:
@@ -278,7 +279,8 @@ class Engine:
         except FactError as error:
             return Decision(call, (), (), _builtin("bad-fact", str(error)), policy, situation)
         except Exception as error:
-            reason = f"the call could not be judged ({type(error).__name__})"
+            where = policy.place_of(error)
+            reason = f"the call could not be judged ({type(error).__name__}{'' if where is None else f' at {where}'})"
             return Decision(call, (), (), _builtin("internal-error", reason), policy, situation)
 
     def _weigh(

@@ -10,7 +10,7 @@ from typing import Any
 
 from agentpolicy.compiler.bind import Bindings, bind_params
 from agentpolicy.compiler.cache import Cache
-from agentpolicy.compiler.compile import Artifact, compile_program
+from agentpolicy.compiler.compile import Artifact, code_name, compile_program
 from agentpolicy.compiler.heads import lead, resolver
 from agentpolicy.compiler.runtime import LayerRuntime
 from agentpolicy.compiler.verdict import DENY, Verdict
@@ -167,11 +167,25 @@ class Policy:
 
     @property
     def generated(self) -> str:
-        """The generated source of all layers, for reading."""
-        return "\n".join(
-            f"# layer {at}: {layer['name']} ({os.path.basename(layer['file'])})\n{layer['source']}"
-            for at, layer in enumerate(self.artifact["layers"])
-        )
+        """The generated source of all layers with the constants that it names, for reading."""
+        parts: list[str] = []
+        for at, layer in enumerate(self.artifact["layers"]):
+            parts.append(f"# layer {at}: {layer['name']} ({os.path.basename(layer['file'])})\n\n{layer['source']}")
+            parts.append("# constants\n")
+            parts += [f"# K{number} = {_shown(row)}\n" for number, row in enumerate(layer["constants"])]
+        return "".join(parts)
+
+    def place_of(self, error: BaseException) -> str | None:
+        """Which line of which policy file an error in generated code came from."""
+        frame = error.__traceback__
+        found: str | None = None
+        while frame is not None:
+            name = frame.tb_frame.f_code.co_filename
+            for at, layer in enumerate(self.artifact["layers"]):
+                if name == code_name(layer["name"], at) and frame.tb_lineno in layer["lines"]:
+                    found = f"{os.path.basename(layer['file'])}:{layer['lines'][frame.tb_lineno]}"
+            frame = frame.tb_next
+        return found
 
     def __repr__(self) -> str:
         return f"<Policy {self.name} {self.version} {self.digest[:19]}>"
@@ -189,6 +203,16 @@ def joined(rows: Sequence[tuple[Any, ...]]) -> dict[str, ToolShape]:
         shape = ToolShape.from_row(row)
         tools[shape.name] = join(tools[shape.name], shape) if shape.name in tools else shape
     return tools
+
+
+def _shown(row: tuple[Any, ...]) -> str:
+    if row[0] == "value":
+        return repr(row[1])
+    if row[0] == "set":
+        return "{" + ", ".join(map(repr, row[1])) + "}"
+    if row[0] == "argv":
+        return f"words like {row[1]!r}"
+    return f"{row[1]} like any of {', '.join(map(repr, row[2]))}"
 
 
 def _remember(memory: dict[str, bool], key: str, value: bool) -> None:

@@ -26,6 +26,8 @@ class Protected:
         self._files = frozenset(names)
         self._inside = tuple(name.rstrip("/") + "/" for name in sorted(names))
         self._bases = tuple(sorted({os.path.basename(name) for name in names if os.path.basename(name)}))
+        # A directory's last name alone may be any word; with the one before it, it hardly is.
+        self._tails = tuple(sorted({"/".join(name.split("/")[-1 if os.path.isfile(name) else -2 :]) for name in names}))
 
     def __bool__(self) -> bool:
         return bool(self._files)
@@ -68,5 +70,5 @@ class Protected:
 
     def _mentioned(self, value: Any) -> bool:
         if isinstance(value, str):
-            return any(base in value for base in self._bases)
+            return any(tail in value for tail in self._tails)
         return isinstance(value, list | tuple) and any(self._mentioned(one) for one in value)

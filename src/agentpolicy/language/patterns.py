@@ -44,6 +44,13 @@ def check_glob(glob: Glob, params: Mapping[str, ParamDecl], findings: Findings) 
             return
 
 
+def check_bound(glob: Glob, text: str, findings: Findings) -> None:
+    """Report what the value of a parameter made wrong with a host or URL pattern: ``text`` is ``glob`` filled in."""
+    problem = _CHECKS[glob.kind](text) if glob.kind in {"host", "url"} else None
+    if problem is not None:
+        findings.add("AP404", f"with its parameters this pattern is `{text}`: {problem[0]}", glob.place, help=problem[1])
+
+
 def _readable(text: str) -> str:
     return text.replace("/" + _STAND_IN, "${…}").replace(_STAND_IN, "${…}").replace(DOLLAR, "$")
 
@@ -181,7 +188,7 @@ def _host(text: str) -> Problem | None:
             return f"`{text}` is no host", "write a name such as `example.com`, or `*.example.com`"
         if any(letter in host for letter in " \\%?#\"'<>|^`"):
             return f"`{host}` holds a character that no host has", None
-    if port and not (_PORT.match(port) and (port == "*" or 0 < int(port) < 65536)):
+    if port and port != _STAND_IN and not (_PORT.match(port) and (port == "*" or 0 < int(port) < 65536)):
         return f"`{port}` is no port", "a port is 1 to 65535, or `*`"
     return None
 
