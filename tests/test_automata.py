@@ -7,15 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentpolicy.checker.automata import END, Automata, TooLarge
-from agentpolicy.checker.languages import (
-    argv_pattern,
-    canonical_paths,
-    commands,
-    host_pattern,
-    path_pattern,
-    plain_commands,
-    tool_pattern,
-)
+from agentpolicy.checker.canonical import canonical_paths, commands, plain_commands
+from agentpolicy.checker.languages import argv_pattern, host_pattern, path_pattern, tool_pattern
 from agentpolicy.compiler.match import argv_test, host_test, path_test, value_test
 
 letters = st.text(alphabet="ab.", max_size=2)

@@ -9,7 +9,7 @@ from attrs import evolve
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from agentpolicy.checker import prove as prove_module
+from agentpolicy.checker import judging, search
 from agentpolicy.checker.prove import ProofResult, proof_rule, prove
 from agentpolicy.compiler import reference
 from agentpolicy.effects.effect import Effect, ExecEffect, FileEffect, ToolEffect
@@ -441,8 +441,43 @@ def test_a_condition_that_nothing_tried_meets_is_named() -> None:
 
 
 def test_a_cap_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prove_module, "MOST_STEPS", 3)
+    monkeypatch.setattr(search, "MOST_STEPS", 3)
     undecided('allow all: fs.write "/a/*", "/b/*", "/c/*"\nprove never allow fs.write "/d/**"', "more than 3 steps")
+
+
+def test_a_cap_on_what_is_judged_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(judging, "MOST_JUDGED", 1)
+    undecided(
+        'fact a: text\nallow odd: exec "x" when a like "p*" and a like "*q" and not a like "*x*"\nprove never allow exec "x"',
+        "and none could be ruled out",
+    )
+
+
+def test_an_address_whose_host_alone_is_known_counts() -> None:
+    fails(
+        'allow a: net.connect "a.example:*"\nask b: net.connect "a.example:22" because "?"\nprove always allow net.connect "a.example:*"',
+        'net.connect "https://a.example:22/"',
+        "b",
+    )
+    holds('allow a: net.connect "a.example:*"\nprove never allow net.connect "b.example"')
+    fails(
+        'allow a: net.get "https://a.example/x"\nprove always ask net.get "a.example"',
+        'net.get "https://a.example/"',
+        "default",
+    )
+
+
+def test_an_opaque_address_is_answered_by_what_is_certain() -> None:
+    holds('default allow\ndeny a: net.get "a.example" because "no"\nprove always deny net.get "a.example" when opaque')
+    result = proved("allow a: net.get any when opaque\nprove always deny net.get any when opaque")
+    assert (result.outcome, result.counterexample, result.rule) == ("fails", 'net.get "https://x/"', "a")
+
+
+def test_an_opaque_command_is_found_where_nothing_of_it_is_known() -> None:
+    result = proved(
+        'allow a: exec any when opaque\ndeny b: exec "rm **" because "no"\nprove never ask exec any when opaque'
+    )
+    assert (result.outcome, result.rule) == ("fails", "b")
 
 
 def test_too_many_patterns_are_not_followed() -> None:

@@ -49,7 +49,7 @@ class Cache:
         params: Mapping[str, Any],
         home: str,
         resolve: Callable[[Sequence[str]], Mapping[str, str]],
-        which: Callable[[str], str | None],
+        find: Callable[[Sequence[str]], Mapping[str, str | None]],
     ) -> Artifact | None:
         """The artifact compiled from these files with these parameters, if it still says what they say."""
         try:
@@ -57,7 +57,7 @@ class Cache:
             if payload is None:
                 return None
             artifact = cast("Artifact", marshal.loads(payload))  # noqa: S302 - ours by owner, mode and checksum
-            if artifact["format"] != FORMAT or not self._fresh(artifact, resolve, which):
+            if artifact["format"] != FORMAT or not self._fresh(artifact, resolve, find):
                 return None
         except Exception:
             return None
@@ -99,17 +99,15 @@ class Cache:
         self,
         artifact: Artifact,
         resolve: Callable[[Sequence[str]], Mapping[str, str]],
-        which: Callable[[str], str | None],
+        find: Callable[[Sequence[str]], Mapping[str, str | None]],
     ) -> bool:
         for name, known in artifact["sources"]:
             with open(name, "rb") as file:
                 if hashlib.file_digest(file, "sha256").hexdigest() != known:
                     return False
         heads: dict[str, str] = artifact["heads"]
-        led = resolve(list(heads))
-        return all(led.get(head, head) == known for head, known in heads.items()) and all(
-            which(program) == known for program, known in artifact["programs"].items()
-        )
+        programs: dict[str, str | None] = artifact["programs"]
+        return resolve(list(heads)) == heads and find(list(programs)) == programs
 
 
 def _header(payload: bytes) -> bytes:

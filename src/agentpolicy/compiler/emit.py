@@ -104,6 +104,7 @@ class LayerEmitter:
         self._lines: dict[int, int] = {}
         self._tables: dict[str, dict[str, Any]] = {}
         self._found: dict[str, str | None] = {}
+        self._actions: dict[tuple[str, ...], tuple[str, ...]] = {}
 
     def emit(self) -> Emitted:
         """The whole layer."""
@@ -154,9 +155,13 @@ class LayerEmitter:
         )
         reason = None if rule.reason is None else self._bindings.text(rule.reason)
         return (
-            rule.id, ranked.severity, rule.index, rule.place.line, reason, rule.actions, kind,
-            ranked.subject, ranked.excepts, conditions, vias, guard, facts,
+            rule.id, ranked.severity, rule.index, rule.place.line, reason, self._same(rule.actions), kind,
+            ranked.subject, ranked.excepts, tuple(conditions.items()), tuple(vias.items()), guard, facts,
         )  # fmt: skip
+
+    def _same(self, actions: tuple[str, ...]) -> tuple[str, ...]:
+        """One object for equal tuples, which a cache then keeps once."""
+        return self._actions.setdefault(actions, actions)
 
     def _function(self, prefix: str, body: str, rule: c.CheckedRule) -> str:
         if body not in self._functions:

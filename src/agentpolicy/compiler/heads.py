@@ -1,51 +1,53 @@
-"""Where many literal heads of patterns lead, asking the disk as little as the answer allows."""
+"""Where many literal heads of patterns lead, and where many programs are, asking the disk as little as the answer allows."""
 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable, Mapping
 
 from agentpolicy.effects.host import Files
 
-#: With more heads than this in one directory, the directory is listed once instead of asking for each.
+#: With more names than this in one directory, the directory is listed once instead of asking for each.
 _MANY = 16
 
 
 def lead(heads: Iterable[str], files: Files) -> dict[str, str]:
     """Maps each absolute path to where links lead it (to itself where it cannot be known).
 
-    A name that is not in its directory, or is there and is no link, leads where its directory leads.
+    Below a name that is not there, and at a name that is there and is no link, nothing leads elsewhere.
     """
     wanted = list(heads)
     known: dict[str, str] = {"/": "/"}
-    # Shorter paths first, so that a directory is known before what is in it.
-    everything = {part for head in wanted for part in _ancestors(head)}
+    nothing: set[str] = set()
     by_parent: dict[str, list[str]] = {}
-    for path in everything:
-        by_parent.setdefault(os.path.dirname(path), []).append(path)
+    for head in wanted:
+        path = head
+        while path not in known:
+            known[path] = path
+            parent = path.rpartition("/")[0] or "/"
+            by_parent.setdefault(parent, []).append(path)
+            path = parent
+    # Shorter paths first, so that a directory is known before what is in it.
     for parent in sorted(by_parent, key=lambda path: path.count("/") if path != "/" else 0):
         children = by_parent[parent]
-        links = _links(parent) if len(children) > _MANY and known.get(parent, parent) == parent else None
+        if parent in nothing:
+            nothing.update(children)
+            continue
+        plain = known[parent] == parent
+        links = _links(parent) if plain and len(children) > _MANY else None
         for path in children:
-            if path == "/":
-                continue
-            if links is not None and os.path.basename(path) not in links:
-                known[path] = path
-            else:
+            if links is None or path.rpartition("/")[2] in links:
                 known[path] = files.resolve(path) or path
+            if plain and known[path] == path and path in by_parent and not files.exists(path):
+                nothing.add(path)
     return {head: known[head] for head in wanted}
 
 
-def _ancestors(path: str) -> list[str]:
-    found = []
-    while path != "/" and path:
-        found.append(path)
-        path = os.path.dirname(path)
-    return found
-
-
 def _links(directory: str) -> frozenset[str] | None:
-    """Names in a directory that are links; None where the directory cannot be listed or folds case."""
+    """Names in a directory that are links; None where it cannot be listed, or case may be folded."""
+    if sys.platform in {"darwin", "win32"}:
+        return None
     try:
         with os.scandir(directory) as entries:
             return frozenset(entry.name for entry in entries if entry.is_symlink())
@@ -53,6 +55,13 @@ def _links(directory: str) -> frozenset[str] | None:
         return frozenset()
     except OSError:
         return None
+
+
+def find_programs(programs: Iterable[str], files: Files) -> dict[str, str | None]:
+    """Where the host's PATH finds each program; None where it does not."""
+    wanted = list(programs)
+    there = files.listed_programs() if len(wanted) > _MANY else None
+    return {name: files.which(name) if there is None or name in there else None for name in wanted}
 
 
 def resolver(files: Files) -> Mapping[str, str]:

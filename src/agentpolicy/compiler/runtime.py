@@ -46,8 +46,8 @@ class RuleRow:
         self.excepts: Subject | None = (
             subject(kind, excepts, wide=not wide, itself=not wide or reading, found=found) if excepts else None
         )
-        self.condition: Condition | None = names.get(conditions.get(action, ""))
-        self.via: Condition | None = names.get(vias.get(action, ""))
+        self.condition: Condition | None = names.get(dict(conditions).get(action, ""))
+        self.via: Condition | None = names.get(dict(vias).get(action, ""))
         self.guard: bool = guard
         self.facts: tuple[str, ...] = facts
 

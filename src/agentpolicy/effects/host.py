@@ -19,6 +19,12 @@ class Files(Protocol):
     def size(self, path: str) -> int | None:
         """Size in bytes of a regular file, None where unknown."""
 
+    def exists(self, path: str) -> bool:
+        """Whether anything is at an absolute path; true where it cannot be known."""
+
+    def listed_programs(self) -> frozenset[str] | None:
+        """Every name that ``which`` may find; None where they cannot be listed, or case may be folded."""
+
     def which(self, program: str) -> str | None:
         """Absolute name of a program found on the host's PATH, None where there is none."""
 

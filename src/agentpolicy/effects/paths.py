@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Callable, Mapping
 from os.path import normpath
 from stat import S_ISLNK, S_ISREG
@@ -48,6 +49,31 @@ class DiskFiles:
             return None
         return found.st_size if S_ISREG(found.st_mode) else None
 
+    def exists(self, path: str) -> bool:
+        """Whether anything, a link too, is at the name."""
+        try:
+            os.lstat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except (OSError, ValueError):
+            return True
+        return True
+
+    def listed_programs(self) -> frozenset[str] | None:
+        """The names of everything in the directories of PATH; None where one cannot be listed, or case may be folded."""
+        if sys.platform in {"darwin", "win32"}:
+            return None
+        found: set[str] = set()
+        for directory in os.environ.get("PATH", os.defpath).split(os.pathsep):
+            if directory.startswith("/"):
+                try:
+                    found.update(os.listdir(directory))
+                except (FileNotFoundError, NotADirectoryError):
+                    continue
+                except OSError:
+                    return None
+        return frozenset(found)
+
     def which(self, program: str) -> str | None:
         """The file that PATH gives for a program's bare name; relative and empty entries of PATH are passed over."""
         if not program or "/" in program or "\0" in program:
@@ -91,6 +117,14 @@ class MemoryFiles:
         """The given size of the file that the name leads to."""
         found = self.resolve(path)
         return None if found is None else self.sizes.get(found)
+
+    def exists(self, path: str) -> bool:
+        """Always true: what is there is not told."""
+        return True
+
+    def listed_programs(self) -> frozenset[str] | None:
+        """None: ``which`` is as quick."""
+        return None
 
     def which(self, program: str) -> str | None:
         """The given file of a program."""

@@ -11,7 +11,7 @@ from typing import Any
 from agentpolicy.compiler.bind import Bindings, bind_params
 from agentpolicy.compiler.cache import Cache
 from agentpolicy.compiler.compile import Artifact, code_name, compile_program
-from agentpolicy.compiler.heads import lead, resolver
+from agentpolicy.compiler.heads import find_programs, lead, resolver
 from agentpolicy.compiler.runtime import LayerRuntime
 from agentpolicy.compiler.verdict import DENY, Verdict
 from agentpolicy.effects.effect import Effect
@@ -86,7 +86,7 @@ class Policy:
                 params,
                 host.home,
                 lambda heads: lead(heads, host.files),
-                host.files.which,
+                lambda programs: find_programs(programs, host.files),
             )
             if kept is not None:
                 try:

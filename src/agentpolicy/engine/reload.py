@@ -82,7 +82,7 @@ def _meanings(layer: Mapping[str, Any]) -> dict[str, tuple[int, object]]:
     return {
         row[0]: (
             row[1],
-            (row[5], row[7], row[8], sorted((action, functions.get(name)) for action, name in row[9].items())),
+            (row[5], row[7], row[8], sorted((action, functions.get(name)) for action, name in row[9])),
         )
         for row in layer["rows"]
     }

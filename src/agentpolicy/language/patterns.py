@@ -48,7 +48,9 @@ def check_bound(glob: Glob, text: str, findings: Findings) -> None:
     """Report what the value of a parameter made wrong with a host or URL pattern: ``text`` is ``glob`` filled in."""
     problem = _CHECKS[glob.kind](text) if glob.kind in {"host", "url"} else None
     if problem is not None:
-        findings.add("AP404", f"with its parameters this pattern is `{text}`: {problem[0]}", glob.place, help=problem[1])
+        findings.add(
+            "AP404", f"with its parameters this pattern is `{text}`: {problem[0]}", glob.place, help=problem[1]
+        )
 
 
 def _readable(text: str) -> str:
