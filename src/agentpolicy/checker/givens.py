@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import calendar
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from agentpolicy.checker.bench import Circumstances
@@ -119,14 +119,19 @@ class Givens:
         return BadGiven(Diagnostic("AP706", message, self._layer.source, binding.span, help))
 
 
-def value_of(value: t.Value) -> Any:
-    """The plain value that is written in a test; lists of any depth, since arguments of calls have them."""
+def plain_text(text: str) -> str:
+    """A text as it is meant: ``\\$`` is a dollar sign."""
+    return text.replace(DOLLAR, "$")
+
+
+def value_of(value: t.Value, fill: Callable[[str], str] = plain_text) -> Any:
+    """The plain value that is written in a test; ``fill`` makes texts of written ones."""
     if isinstance(value, t.ListValue):
-        return [value_of(item) for item in value.items]
+        return [value_of(item, fill) for item in value.items]
     found = literal(value)
-    return found.replace(DOLLAR, "$") if isinstance(found, str) else found
+    return fill(found) if isinstance(found, str) else found
 
 
-def arguments(named: Iterable[t.Named]) -> dict[str, Any]:
+def arguments(named: Iterable[t.Named], fill: Callable[[str], str] = plain_text) -> dict[str, Any]:
     """Named values as a map."""
-    return {one.name.text: value_of(one.value) for one in named}
+    return {one.name.text: value_of(one.value, fill) for one in named}

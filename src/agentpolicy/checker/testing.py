@@ -1,336 +1,283 @@
-"""Runs the tests and proofs inside policy files, on the real engine, without disk, network or clock."""
+"""Runs the tests and proofs of policy files on the real engine, with no disk, network or clock behind it."""
 
 from __future__ import annotations
 
+import fnmatch
+import os
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any, Literal
+from collections.abc import Iterable, Iterator
 
-from attrs import field, frozen
-
+from agentpolicy.checker.bench import Bench
 from agentpolicy.checker.coverage import Coverage
-from agentpolicy.compiler import reference
-from agentpolicy.compiler.bind import Bindings, bind_params
-from agentpolicy.compiler.compile import compile_program, refuse_unready
-from agentpolicy.effects.call import ToolCall
-from agentpolicy.effects.effect import Effect
+from agentpolicy.checker.givens import BadGiven, Givens
+from agentpolicy.checker.results import FileReport, Finding, Outcome, ProofReport, TestResult
+from agentpolicy.checker.steps import call_of, check_step
+from agentpolicy.compiler.compile import MEANINGS
 from agentpolicy.effects.host import Host
-from agentpolicy.engine.decision import Decision
-from agentpolicy.engine.engine import Engine
+from agentpolicy.effects.tools import BadCall
 from agentpolicy.engine.errors import FactError
-from agentpolicy.engine.policy import Policy
-from agentpolicy.engine.review import describe
-from agentpolicy.engine.session import Session
-from agentpolicy.engine.situation import Agent, User
 from agentpolicy.language import checked as c
 from agentpolicy.language import tree as t
-from agentpolicy.language.load import check_program
-from agentpolicy.language.scope import literal, unit_value
+from agentpolicy.language.load import Reader, check_program
+from agentpolicy.language.parser import parse, read_source
 from agentpolicy.language.source import Diagnostic, PolicyError
-from agentpolicy.language.vocabulary import CONTEXT, WEEKDAYS
-from agentpolicy.testing import FakeClock, memory_host
+from agentpolicy.language.vocabulary import DURATIONS
+from agentpolicy.testing import memory_host
 
-#: Monday, 1 January 2024, 00:00 UTC: tests begin at noon of it where they say nothing else.
-_MONDAY = 1704067200.0
-HOME = "/home/user"
-State = Literal["passed", "failed", "error"]
+__all__ = ["FileReport", "ProofReport", "TestResult", "has_checks", "policy_files", "run_file", "run_paths"]
 
-
-@frozen
-class Outcome:
-    """How one test or proof ended. ``diagnostics`` say why it did not pass; ``seconds`` is how long it took."""
-
-    kind: Literal["test", "proof"]
-    title: str
-    place: c.Place
-    state: State
-    diagnostics: tuple[Diagnostic, ...] = ()
-    seconds: float = 0.0
+# --- files ------------------------------------------------------------------------
 
 
-@frozen
-class FileReport:
-    """All tests and proofs of one file; ``broken`` where the file could not be read or checked at all."""
+def policy_files(paths: Iterable[str | os.PathLike[str]]) -> Iterator[str]:
+    """The files that paths mean: a file is itself, a directory every ``.agp`` file in it, hidden ones left out.
 
-    path: str
-    outcomes: tuple[Outcome, ...]
-    broken: tuple[Diagnostic, ...] = ()
-
-    @property
-    def passed(self) -> bool:
-        """Whether everything in the file passed."""
-        return not self.broken and all(one.state == "passed" for one in self.outcomes)
-
-
-def policy_files(paths: Iterable[str]) -> Iterator[str]:
-    """The policy files that paths mean: files themselves, and every ``*.agp`` below directories, sorted."""
-    for path in paths:
-        if Path(path).is_dir():
-            yield from sorted(str(one) for one in Path(path).rglob("*.agp") if one.is_file())
-        else:
-            yield path
+    Each file comes once, in the order of its name.
+    """
+    seen: set[str] = set()
+    for path in map(os.fspath, paths):
+        for name in _inside(path) if os.path.isdir(path) else (path,):
+            key = os.path.realpath(name)
+            if key not in seen:
+                seen.add(key)
+                yield name
 
 
-def run_file(path: str, *, pattern: str | None = None, coverage: Coverage | None = None) -> FileReport:
-    """Run what a file holds.
+def _inside(directory: str) -> Iterator[str]:
+    for here, inner, names in os.walk(directory):
+        inner[:] = sorted(name for name in inner if not name.startswith("."))
+        yield from (os.path.join(here, name) for name in sorted(names) if name.endswith(".agp"))
+
+
+def run_paths(
+    paths: Iterable[str | os.PathLike[str]],
+    *,
+    pattern: str | None = None,
+    coverage: Coverage | None = None,
+    read: Reader = read_source,
+) -> tuple[FileReport, ...]:
+    """Run everything that the files under some paths hold. See ``run_file``."""
+    return tuple(run_file(path, pattern=pattern, coverage=coverage, read=read) for path in policy_files(paths))
+
+
+def has_checks(path: str, *, read: Reader = read_source) -> bool:
+    """Whether a file holds tests or proofs; true where it cannot be read, so that this does not go unseen."""
+    try:
+        source, _ = read(path)
+        return any(isinstance(item, t.Test | t.Prove) for item in parse(source).items)
+    except PolicyError:
+        return True
+
+
+def run_file(
+    path: str, *, pattern: str | None = None, coverage: Coverage | None = None, read: Reader = read_source
+) -> FileReport:
+    """Run the tests and proofs of one file.
 
     Args:
         path: the policy file.
-        pattern: only tests and proofs whose title holds this text, case ignored.
-        coverage: told of everything that the tests reach.
+        pattern: only those whose title holds this text (any case), or matches it as a glob.
+        coverage: is told of every rule that the tests reach.
+        read: how files are read.
+
+    Nothing is raised: what is wrong with the file stands in the report.
     """
-    program, findings = check_program([path])
+    try:
+        source, _ = read(path)
+        items = [one for one in parse(source).items if isinstance(one, t.Test | t.Prove)]
+    except PolicyError as error:
+        return FileReport(path, diagnostics=error.diagnostics)
+    if not items:
+        return FileReport(path)
+    program, findings = check_program([path], read)
     errors = tuple(one for one in findings.all if one.severity == "error" and not one.code.startswith("AP6"))
     if program is None or errors:
-        return FileReport(path, (), errors or findings.all)
+        tests = tuple(
+            _cannot_run(c.Place(source, item.title.span), item.title.value, "the policy has errors")
+            for item in items
+            if isinstance(item, t.Test) and _chosen(item.title.value, pattern)
+        )
+        return FileReport(path, tests=tests, diagnostics=errors or findings.all)
     layer = program.layers[-1]
     if coverage is not None:
-        coverage.add(program)
-    outcomes: list[Outcome] = []
-    for test in layer.tests:
-        if _wanted(test.title.value, pattern):
-            outcomes.append(_timed(lambda test=test: _run_test(program, layer, test, coverage)))
-    for proof in layer.proofs:
-        if _wanted(proof_title(proof), pattern):
-            outcomes.append(_timed(lambda proof=proof: _run_proof(program, layer, proof)))
-    return FileReport(path, tuple(outcomes))
+        coverage.begin(program)
+    runner = _Runner(program, layer, coverage)
+    return FileReport(
+        path,
+        tuple(runner.test(test) for test in layer.tests if _chosen(test.title.value, pattern)),
+        tuple(runner.proof(proof) for proof in layer.proofs if _chosen(proof_title(proof), pattern)),
+    )
 
 
-def _wanted(title: str, pattern: str | None) -> bool:
-    return pattern is None or pattern.lower() in title.lower()
-
-
-def _timed(run: Any) -> Outcome:
-    from attrs import evolve
-
-    start = time.perf_counter()
-    outcome: Outcome = run()
-    return evolve(outcome, seconds=time.perf_counter() - start)
+def _chosen(title: str, pattern: str | None) -> bool:
+    if not pattern:
+        return True
+    folded, wanted = title.casefold(), pattern.casefold()
+    return wanted in folded or fnmatch.fnmatchcase(folded, wanted)
 
 
 def proof_title(proof: c.CheckedProof) -> str:
-    """The claim as it is written, on one line."""
+    """A proof as it is written, on one line."""
     text = proof.place.source.text[proof.place.span.start : proof.place.span.end]
     return " ".join(text.split())
 
 
-# --- tests ------------------------------------------------------------------------
-
-
-def _run_test(program: c.Program, layer: c.Layer, test: t.Test, coverage: Coverage | None) -> Outcome:
-    place = c.Place(layer.source, test.title.span)
-    try:
-        refuse_unready(program)
-    except PolicyError as error:
-        meanings = "; ".join(dict.fromkeys(one.message for one in error.diagnostics))
-        told = Diagnostic("AP705", f"the test cannot run: {meanings}", layer.source, test.title.span)
-        return Outcome("test", test.title.value, place, "error", (told,))
-    runner = _Runner(program, layer, coverage)
-    for step in test.steps:
-        try:
-            found = runner.step(step)
-        except _CannotRun as error:
-            told = Diagnostic("AP705", f"the test cannot run: {error}", layer.source, step.span, error.help)
-            return Outcome("test", test.title.value, place, "error", (told,))
-        if found is not None:
-            return Outcome("test", test.title.value, place, "failed", (found,))
-    return Outcome("test", test.title.value, place, "passed")
-
-
-class _CannotRun(Exception):
-    def __init__(self, message: str, help: str | None = None) -> None:
-        super().__init__(message)
-        self.help = help
-
-
-@frozen
-class _World:
-    """What a test has been given so far."""
-
-    params: dict[str, Any] = field(factory=dict)
-    facts: dict[str, Any] = field(factory=dict)
-    context: dict[str, Any] = field(factory=dict)
+# --- tests and proofs ----------------------------------------------------------------
 
 
 class _Runner:
-    """One test under way."""
+    """Runs what one file holds; a policy is compiled once for each set of parameters."""
 
     def __init__(self, program: c.Program, layer: c.Layer, coverage: Coverage | None) -> None:
         self._program = program
         self._layer = layer
         self._coverage = coverage
-        self._world = _World()
-        self._clock = FakeClock(_MONDAY + 12 * 3600)
-        self._host = memory_host(home=HOME)
-        self._started: tuple[Engine, Session, reference.Bindings] | None = None
+        self._benches: dict[tuple[str, str], Bench] = {}
 
-    def step(self, step: t.TestStep) -> Diagnostic | None:
-        """Run one step: what went wrong, or None."""
-        match step:
-            case t.Given():
-                self._give(step)
-            case t.Wait(duration=duration):
-                self._clock.advance(unit_value(duration) or 0)
-            case t.Said():
-                pass  # no rule that loads reads what was said, until provenance is there
-            case t.Approve():
-                raise _CannotRun("approvals are not there yet")
-            case t.Step():
-                return self._act(step)
-        return None
-
-    def _give(self, given: t.Given) -> None:
-        params = {name for layer in self._program.layers for name in layer.params}
-        for binding in given.bindings:
-            name, value = binding.ref.text, literal(binding.value)
-            if name in CONTEXT:
-                self._world.context[name] = value
-            elif name in params:
-                self._world.params[name] = value
-            else:
-                self._world.facts[name] = value
-        hour = self._world.context.get("time.hour", 12)
-        weekday = self._world.context.get("time.weekday", "mon")
-        if any(binding.ref.parts[0] == "time" for binding in given.bindings):
-            if not isinstance(hour, int) or not 0 <= hour < 24 or weekday not in WEEKDAYS:
-                raise _CannotRun("there is no such time", "hours are 0 to 23, weekdays mon to sun")
-            self._clock.now = _MONDAY + 86400 * WEEKDAYS.index(weekday) + 3600 * hour
-        self._started = None
-
-    def _start(self) -> tuple[Engine, Session, reference.Bindings]:
-        if self._started is not None:
-            return self._started
-        context = self._world.context
-        host = Host(cwd="/", home=HOME, files=self._host.files, os_name=context.get("host.os", "linux"))
+    def test(self, test: t.Test) -> TestResult:
+        """Run one test."""
+        place = c.Place(self._layer.source, test.title.span)
+        began = time.perf_counter()
         try:
-            params = bind_params(self._program, self._world.params)
-        except PolicyError as error:
-            first = error.diagnostics[0]
-            raise _CannotRun(first.message, "write `given (NAME = VALUE)` as the first step") from None
-        which = host.files.which
-        policy = Policy(
-            compile_program(self._program, Bindings(params, HOME, lambda path: host.files.resolve(path), which))
-        )
-        groups = context.get("user.groups")
+            outcome, findings = self._steps(test)
+        except Exception as error:
+            outcome, findings = "error", (_broken(place, error),)
+        return TestResult(test.title.value, place, outcome, findings, time.perf_counter() - began)
+
+    def proof(self, proof: c.CheckedProof) -> ProofReport:
+        """Run one proof."""
+        from agentpolicy.checker.prove import prove
+
+        title, began = proof_title(proof), time.perf_counter()
+        outcome: Outcome
         try:
-            engine = Engine(policy, clock=self._clock, host=host, local=time.gmtime)
-            session = engine.session(
-                id=context.get("session.id", "test"),
-                agent=Agent(context.get("agent.name"), context.get("agent.role")),
-                user=User(context.get("user.name"), groups),
-                facts=self._world.facts,
-            )
+            result = prove(self._program, proof, self._layer, memory_host())
+        except Exception as error:
+            found = (_broken(proof.place, error),)
+            return ProofReport(title, proof.place, "error", "", found, time.perf_counter() - began)
+        detail = result.detail
+        if result.outcome == "holds":
+            outcome, findings = "passed", ()
+        elif result.outcome == "fails":
+            message = "this proof fails" + (f": `{result.counterexample}`" if result.counterexample else "")
+            outcome = "failed"
+            findings = (Finding(Diagnostic("AP708", message, proof.place.source, proof.place.span, detail)),)
+        else:
+            outcome = "failed"
+            message = "this proof cannot be decided, so it fails"
+            findings = (Finding(Diagnostic("AP709", message, proof.place.source, proof.place.span, detail)),)
+        return ProofReport(title, proof.place, outcome, detail, findings, time.perf_counter() - began)
+
+    def _steps(self, test: t.Test) -> tuple[Outcome, tuple[Finding, ...]]:
+        givens = Givens(self._program, self._layer)
+        bench: Bench | None = None
+        failed: list[Finding] = []
+        for step in test.steps:
+            match step:
+                case t.Given():
+                    try:
+                        givens.take(step)
+                    except BadGiven as error:
+                        return "error", (Finding(error.diagnostic),)
+                    bench = None
+                case t.Wait(duration=duration):
+                    givens.wait(duration.amount * DURATIONS[duration.unit])
+                case t.Said():
+                    pass  # nothing reads it before there is provenance
+                case t.Approve():
+                    return "error", (self._stop(step.span, "cannot run: approvals are not there yet"),)
+                case t.Step():
+                    if bench is None:
+                        try:
+                            bench = self._bench(givens)
+                        except PolicyError as error:
+                            return "error", self._refused(test, givens, error)
+                    found = self._step(step, givens, bench)
+                    if found and found[0].diagnostic.code not in {"AP703", "AP704"}:
+                        return "error", found
+                    failed += found
+        return ("failed", tuple(failed)) if failed else ("passed", ())
+
+    def _step(self, step: t.Step, givens: Givens, bench: Bench) -> tuple[Finding, ...]:
+        where = givens.circumstances()
+        givens.asked = True
+        try:
+            found = check_step(step, self._layer, bench, where)
+            if self._coverage is not None:
+                call = call_of(step, bench)
+                try:
+                    effects = bench.effects(call)
+                except BadCall:
+                    return found
+                self._coverage.observe(self._program, bench.bindings, effects, bench.situation(call, where))
         except FactError as error:
-            raise _CannotRun(str(error)) from None
-        oracle = reference.Bindings(params, HOME, lambda path: host.files.resolve(path) or path, which)
-        self._started = (engine, session, oracle)
-        return self._started
+            return (self._stop(step.span, f"cannot run: {error}"),)
+        return found
 
-    def _act(self, step: t.Step) -> Diagnostic | None:
-        engine, session, oracle = self._start()
-        call = self._call(step.act, oracle)
-        decision = engine.decide(call, session)
-        situation = self._situation(engine, session)
-        self._check(engine, decision, situation, oracle)
-        wanted = "allow" if step.expect is None else step.expect.outcome
-        by = None if step.expect is None or step.expect.by is None else step.expect.by.text
-        deciding = self._deciding(decision, situation, oracle)
-        if decision.outcome == wanted and (by is None or by in deciding):
-            return None
-        expected = wanted + (f" by `{by}`" if by else "")
-        line = f" on line {decision.verdict.line}" if decision.verdict.line else ""
-        came = f"{decision.outcome} by `{decision.rule}`{line}"
-        help = "; ".join(describe(effect.as_json()) for effect in decision.effects)
-        if decision.reason:
-            help = f"{decision.reason} ({help})" if help else decision.reason
-        return Diagnostic(
-            "AP703", f"expected {expected}, and it is {came}", self._layer.source, step.span, help or None
-        )
+    def _bench(self, givens: Givens) -> Bench:
+        key = (repr(sorted(givens.params.items())), givens.os_name)
+        bench = self._benches.get(key)
+        if bench is None:
+            host = memory_host()
+            host = Host(cwd=host.cwd, home=host.home, files=host.files, os_name=givens.os_name)
+            bench = self._benches[key] = Bench(self._program, givens.params, host=host)
+        return bench
 
-    def _call(self, act: t.Call | t.EffectAct, oracle: reference.Bindings) -> ToolCall:
-        if isinstance(act, t.EffectAct):
-            return ToolCall.of(act.action.text, _filled(act.target.value, oracle.params))
-        name = act.tool.text if isinstance(act.tool, t.Name) else act.tool.value
-        args = {named.name.text: _plain(named.value, oracle.params) for named in act.args}
-        return ToolCall(name, args)
-
-    def _situation(self, engine: Engine, session: Session) -> reference.Situation:
-        known = session.situation(engine.policy)
-        names = {name: getattr(known, name.replace(".", "_")) for name in CONTEXT}
-        return reference.Situation(
-            facts=known.facts, context={name: value for name, value in names.items() if value is not None}
-        )
-
-    def _check(
-        self, engine: Engine, decision: Decision, situation: reference.Situation, oracle: reference.Bindings
-    ) -> None:
-        """Every answer is held against the reference evaluator; coverage is taken from it on the way."""
-        for effect, verdict in zip(decision.effects, decision.verdicts, strict=True):
-            if verdict.rule.startswith("builtin:") and verdict.rule != "builtin:missing-fact":
+    def _refused(self, test: t.Test, givens: Givens, error: PolicyError) -> tuple[Finding, ...]:
+        """Why there is no engine under what a test gives."""
+        codes = {one.code for one in error.diagnostics}
+        if "AP501" in codes:
+            message = f"cannot run: {_missing(self._program)} are not there yet"
+            notes = tuple(
+                f"{one.source.name}:{one.source.line_column(one.span.start)[0]}: {one.message}"
+                for one in error.diagnostics
+            )
+            return (Finding(self._diagnostic(test.title.span, message), notes),)
+        lacking = [
+            decl.name
+            for layer in self._program.layers
+            for decl in layer.params.values()
+            if decl.default is None and not decl.type.endswith("?") and decl.name not in givens.params
+        ]
+        found: list[Finding] = []
+        if lacking:
+            names = ", ".join(f"`{name}`" for name in dict.fromkeys(lacking))
+            several = "parameters" if len(set(lacking)) > 1 else "parameter"
+            listed = ", ".join(f"{name} = …" for name in dict.fromkeys(lacking))
+            diagnostic = self._diagnostic(
+                test.title.span, f"cannot run: no `given` names the {several} {names}", f"write `given ({listed})`"
+            )
+            found.append(Finding(diagnostic))
+        for one in error.diagnostics:
+            if one.code == "AP403":
                 continue
-            answer = reference.judge(self._program, oracle, effect, situation, self._coverage)
-            if (answer.outcome, answer.rule) != (verdict.outcome, verdict.rule):
-                raise AssertionError(
-                    f"the compiled policy says {verdict.outcome} by {verdict.rule}, the reference {answer.outcome} by "
-                    f"{answer.rule}, of {effect!r}: please report this"
-                )
+            binding = next((known for name, known in givens.param_bindings.items() if f"`{name}`" in one.message), None)
+            if binding is not None:
+                one = Diagnostic("AP706", one.message, self._layer.source, binding.span, one.help)
+            found.append(Finding(one))
+        return tuple(found)
 
-    def _deciding(
-        self, decision: Decision, situation: reference.Situation, oracle: reference.Bindings
-    ) -> frozenset[str]:
-        """Every rule that ``by`` may name: all that match with the outcome's strictness."""
-        found = {decision.rule} | {one.rule for one in decision.asks}
-        for effect, verdict in zip(decision.effects, decision.verdicts, strict=True):
-            if verdict.outcome == decision.outcome:
-                found.add(verdict.rule)
-                found |= set(_matching(self._program, oracle, effect, situation, decision.outcome))
-        return frozenset(found)
+    def _stop(self, span: t.Span, message: str) -> Finding:
+        return Finding(self._diagnostic(span, message))
+
+    def _diagnostic(self, span: t.Span, message: str, help: str | None = None) -> Diagnostic:
+        return Diagnostic("AP705", message, self._layer.source, span, help)
 
 
-def _matching(
-    program: c.Program, oracle: reference.Bindings, effect: Effect, situation: reference.Situation, outcome: str
-) -> Iterator[str]:
-    for layer in program.layers:
-        for rule in layer.rules:
-            if rule.effect == outcome and reference.match_rule(layer, rule, oracle, effect, situation):
-                yield rule.id
+def _cannot_run(place: c.Place, title: str, why: str) -> TestResult:
+    return TestResult(
+        title, place, "error", (Finding(Diagnostic("AP705", f"cannot run: {why}", place.source, place.span)),)
+    )
 
 
-def _filled(text: str, params: Mapping[str, Any]) -> str:
-    return Bindings(params, HOME, lambda path: path, lambda name: None).text(text)
+def _missing(program: c.Program) -> str:
+    """The meanings that a program relies on and the engine lacks, as a sentence names them."""
+    meanings = dict.fromkeys(MEANINGS[one.meaning] for layer in program.layers for one in layer.missing)
+    return ", ".join(meanings)
 
 
-def _plain(value: t.Value, params: Mapping[str, Any]) -> Any:
-    if isinstance(value, t.ListValue):
-        return [_plain(item, params) for item in value.items]
-    plain = literal(value)
-    return _filled(plain, params) if isinstance(plain, str) else plain
-
-
-# --- proofs -----------------------------------------------------------------------
-
-
-def _run_proof(program: c.Program, layer: c.Layer, proof: c.CheckedProof) -> Outcome:
-    from agentpolicy.checker.prove import prove
-
-    title = proof_title(proof)
-    result = prove(program, proof, layer, memory_host(home=HOME))
-    if result.outcome == "holds":
-        return Outcome("proof", title, proof.place, "passed")
-    message = f"cannot decide: {result.detail}" if result.outcome == "cannot decide" else result.detail
-    help = None if result.counterexample is None else f"for example: {result.counterexample}"
-    code = "AP704" if result.outcome == "fails" else "AP706"
-    told = Diagnostic(code, message, layer.source, proof.place.span, help)
-    return Outcome("proof", title, proof.place, "failed", (told,))
-
-
-def totals(reports: Sequence[FileReport]) -> dict[str, int]:
-    """How many tests and proofs passed, failed or could not run, and how many files are broken."""
-    states = [one.state for report in reports for one in report.outcomes]
-    return {
-        "passed": states.count("passed"),
-        "failed": states.count("failed"),
-        "errors": states.count("error"),
-        "broken": sum(1 for report in reports if report.broken),
-    }
+def _broken(place: c.Place, error: Exception) -> Finding:
+    message = f"the checker itself failed here ({type(error).__name__}): an error in agentpolicy, not in this file"
+    return Finding(
+        Diagnostic("AP710", message, place.source, place.span, "please report it with the policy"), (str(error),)
+    )

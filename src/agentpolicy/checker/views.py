@@ -12,20 +12,15 @@ from collections.abc import Callable, Iterable, Sequence
 from attrs import frozen
 
 from agentpolicy.checker.automata import END, Automata, Marks, TooLarge
-from agentpolicy.checker.languages import (
-    Held,
+from agentpolicy.checker.canonical import (
     address_paths,
-    always,
-    argv_pattern,
     canonical_paths,
     commands,
-    host_pattern,
     names,
-    path_pattern,
     plain_commands,
     plain_names,
-    tool_pattern,
 )
+from agentpolicy.checker.languages import Held, always, argv_pattern, host_pattern, path_pattern, tool_pattern
 from agentpolicy.checker.truths import ANYTHING, FALSE, TRUE, UNKNOWN, Values
 from agentpolicy.compiler.match import Address
 from agentpolicy.effects.urls import OTHER_PORTS, SPECIAL_PORTS

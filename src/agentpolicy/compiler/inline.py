@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agentpolicy.compiler.bind import Bindings
 from agentpolicy.compiler.expression import Constants
-from agentpolicy.compiler.match import Address, base_name
+from agentpolicy.compiler.match import Address, base_name, narrow_names
 from agentpolicy.compiler.shape import path_shape
 from agentpolicy.language.vocabulary import family
 
@@ -84,10 +84,12 @@ class Inline:
             return f"{whole}(argv)"
         if wide:
             program = f"base == {self._name('value', base_name(words[0]))}"
-        elif "/" not in words[0] and self._bindings.found(words[0]) is None:
-            program = f"e.program == {self._name('value', words[0])}"
         else:
-            return f"{whole}(argv)"
+            names = tuple(narrow_names(words[0], self._bindings.found))
+            one = len(names) == 1
+            program = (
+                f"e.program == {self._name('value', names[0])}" if one else f"e.program in {self._name('set', names)}"
+            )
         if words[1:] == ["**"]:
             return program
         if words[-1] == "**" and len(words) == 3 and not any("*" in word for word in words[:-1]):
@@ -97,7 +99,7 @@ class Inline:
             # Only behind an option may the subcommand stand elsewhere.
             return f"({program} and (first == {first} or (first[:1] == '-' and {whole}(argv))))"
         if not wide and not any("*" in word for word in words):
-            return f"argv == {self._name('value', tuple(words))}"
+            return f"({program} and argv[1:] == {self._name('value', tuple(words[1:]))})"
         return f"({program} and {whole}(argv))"
 
     def _address(self, pattern: str, wide: bool) -> str:

@@ -74,11 +74,19 @@ def program_test(word: str, wide: bool, found: Mapping[str, str | None]) -> Test
         return lambda program: base_name(program) == base
     if "*" in word:
         return partial(match_star, word)
-    also = found.get(word)
+    return frozenset(narrow_names(word, found.get)).__contains__
+
+
+def narrow_names(word: str, found: Callable[[str], str | None]) -> list[str]:
+    """The names of a program as a narrow pattern knows it: as written, and as found on the host's PATH.
+
+    A bare name means also the file that PATH gives for it; a file means also its bare name where PATH gives that file.
+    """
     if "/" in word:
         bare = base_name(word)
-        return lambda program: program == word or (program == bare and found.get(bare) == word)
-    return lambda program: program in (word, also)
+        return [word, bare] if found(bare) == word else [word]
+    also = found(word)
+    return [word] if also is None or also == word else [word, also]
 
 
 def argv_test(pattern: str, wide: bool, found: Mapping[str, str | None]) -> Callable[[tuple[str, ...]], bool]:

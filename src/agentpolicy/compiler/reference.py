@@ -6,6 +6,7 @@ checker uses it to say which rules, branches and patterns an answer came from.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
@@ -13,17 +14,17 @@ from typing import Any, Protocol
 from attrs import field, frozen
 
 from agentpolicy.compiler.reference_match import (
-    address_matches,
     argv_matches,
     braces,
     is_everything,
+    net_matches,
     path_matches,
     program_matches,
     value_matches,
 )
 from agentpolicy.effects.effect import Effect, ExecEffect, FileEffect, NetEffect, ToolEffect
 from agentpolicy.language import checked as c
-from agentpolicy.language.patterns import DOLLAR
+from agentpolicy.language.patterns import DOLLAR, PARAMETER
 from agentpolicy.language.tree import Outcome
 
 Truth = bool | None
@@ -132,10 +133,7 @@ class _Look:
         return found
 
     def text(self, written: str) -> str:
-        for name, value in self.bindings.params.items():
-            shown = ("true" if value else "false") if isinstance(value, bool) else str(value)
-            written = written.replace("${" + name + "}", shown)
-        return written.replace(DOLLAR, "$")
+        return filled(written, self.bindings)
 
     def glob(self, glob: c.Glob, wide: bool, itself: bool) -> Truth:
         value = any_of(self.pattern(pattern, wide, itself) for pattern in self.patterns(glob))
@@ -152,14 +150,7 @@ class _Look:
         if isinstance(effect, ExecEffect):
             return self.command(effect, pattern, wide)
         if isinstance(effect, NetEffect):
-            value = address_matches(
-                pattern, effect.scheme, effect.host, effect.port, effect.usual_port, effect.path, wide
-            )
-            # A host of which clients disagree is known only as the standard reads it.
-            disputed = effect.opaque and effect.host is not None and effect.path is not None
-            if disputed and value is not wide and not _any_address(pattern, wide):
-                return None
-            return value
+            return net_matches(pattern, effect, wide)
         assert isinstance(effect, ToolEffect)
         return value_matches("tool", pattern, effect.name, itself, wide)
 
@@ -224,7 +215,7 @@ class _Look:
             if not isinstance(value, str):
                 hit: Truth = None
             else:
-                hit = any(value_matches(glob.kind, one, value, itself, wide) for one in self.patterns(glob))
+                hit = any_of(value_matches(glob.kind, one, value, itself, wide) for one in self.patterns(glob))
             if self.trace is not None:
                 self.trace.on_glob(glob, hit)
             found.append(hit)
@@ -307,8 +298,14 @@ class _Look:
                 return False
 
 
-def _any_address(pattern: str, wide: bool) -> bool:
-    return address_matches(pattern, None, None, None, False, None, wide) is True
+def filled(written: str, bindings: Bindings) -> str:
+    """A text with its parameters in place; what a parameter holds is never read as a parameter again."""
+
+    def value(found: re.Match[str]) -> str:
+        value = bindings.params.get(found.group(1), found.group(0))
+        return ("true" if value else "false") if isinstance(value, bool) else str(value)
+
+    return PARAMETER.sub(value, written).replace(DOLLAR, "$")
 
 
 def compared(left: Any, op: str, right: Any) -> Truth:
@@ -434,10 +431,9 @@ def _layer(
             unsure.append(rule)
         if value and not (rule.effect == "allow" and guarded and not _reads_rights(rule)):
             matched[rule.effect].append(rule)
-    text = _Look(layer, layer.rules[0], bindings, effect, None, situation, None).text if layer.rules else str
 
     def by(rule: c.CheckedRule) -> Answer:
-        reason = None if rule.reason is None else text(rule.reason)
+        reason = None if rule.reason is None else filled(rule.reason, bindings)
         return Answer(rule.effect, rule.id, reason, layer.name, (at, rule.index))
 
     if matched["deny"]:
@@ -451,12 +447,12 @@ def _layer(
         return by(matched["ask"][0])
     answer = by(matched["allow"][0]) if matched["allow"] else None
     if answer is None and not answered:
-        answer = _default(layer, at, effect, guarded, bindings, situation)
+        answer = _default(layer, at, effect, guarded, bindings)
     if unsure and (answer is None or answer.outcome == "allow"):
         rule = unsure[0]
         reason = f"it cannot be told whether the rule `{rule.id}` matches"
         if rule.reason:
-            reason += f": {text(rule.reason)}"
+            reason += f": {filled(rule.reason, bindings)}"
         return Answer("ask", rule.id, reason, layer.name, (at, rule.index))
     return answer
 
@@ -466,9 +462,7 @@ def _reads_rights(rule: c.CheckedRule) -> bool:
     return any(isinstance(one, c.Attribute) and one.name in {"elevated", "env"} for one in named)
 
 
-def _default(
-    layer: c.Layer, at: int, effect: Effect, guarded: bool, bindings: Bindings, situation: Situation
-) -> Answer | None:
+def _default(layer: c.Layer, at: int, effect: Effect, guarded: bool, bindings: Bindings) -> Answer | None:
     action = effect.action
     what = {"exec": "this command", "tool": "this tool"}.get(action, f"`{action}` here")
     order = (at, len(layer.rules))
@@ -480,11 +474,7 @@ def _default(
             return None
         if default.outcome == "allow" and guarded:
             return Answer("deny", "default", "no rule that reads `elevated` or `env` allows this", layer.name, order)
-        reason = default.reason
-        if reason is not None:
-            for name, value in bindings.params.items():
-                reason = reason.replace("${" + name + "}", str(value))
-            reason = reason.replace(DOLLAR, "$")
+        reason = None if default.reason is None else filled(default.reason, bindings)
         return Answer(default.outcome, "default", reason or f"no rule decides {what}", layer.name, order)
     return Answer("deny", "default", f"no rule allows {what}", layer.name, order)
 

@@ -7,7 +7,9 @@ that take a value. Slow and plain.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
+from agentpolicy.effects.effect import NetEffect
 from agentpolicy.effects.programs import VALUE_OPTIONS
 from agentpolicy.effects.urls import canonical_host, net_effect
 
@@ -40,18 +42,29 @@ def _after(pattern: Sequence[str], parts: Sequence[str], places: set[int]) -> se
 
 
 def braces(text: str) -> list[str]:
-    """Every text that ``{a,b}`` stands for: the innermost, leftmost braces are opened until none is left."""
-    done: list[str] = []
+    """Every text that ``{a,b}`` stands for: the outermost, leftmost braces are opened until none is left.
+
+    From outside in, so that what is chosen leaves the braces of what is not chosen closed, and alternatives add up.
+    """
+    done: dict[str, None] = {}
     todo = [text]
     while todo:
-        one = todo.pop(0)
-        close = one.find("}")
-        if close < 0:
-            done.append(one)
+        one = todo.pop()
+        start = one.find("{")
+        if start < 0:
+            done[one] = None
             continue
-        start = one.rfind("{", 0, close)
-        todo[:0] = [one[:start] + choice + one[close + 1 :] for choice in one[start + 1 : close].split(",")]
-    return done
+        depth, cuts = 0, [start]
+        for at in range(start, len(one)):
+            depth += (one[at] == "{") - (one[at] == "}")
+            if depth == 0 or (depth == 1 and one[at] == ","):
+                cuts.append(at)
+            if depth == 0:
+                break
+        head, tail = one[:start], one[cuts[-1] + 1 :]
+        choices = [one[left + 1 : right] for left, right in pairwise(cuts)]
+        todo += [head + choice + tail for choice in reversed(choices)]
+    return list(done)
 
 
 # --- paths --------------------------------------------------------------------
@@ -105,30 +118,29 @@ def _past_options(words: Sequence[str], argv: Sequence[str]) -> bool:
     rest = list(words)
     while rest and "*" not in rest[0] and not rest[0].startswith("-"):
         wanted = rest.pop(0)
-        places = {at + 1 for start in places for at in _subcommand_places(argv, start, table) if argv[at] == wanted}
+        places = {at + 1 for at in _subcommand_places(argv, places, table) if argv[at] == wanted}
     return any(parts_match(rest, argv[at:]) for at in places)
 
 
-def _subcommand_places(argv: Sequence[str], start: int, table: frozenset[str] | None) -> set[int]:
-    """Where a subcommand's word may stand if options may stand in front of it, from a place on."""
-    found = {start} if start < len(argv) else set()
-    grown = True
-    while grown:
-        more: set[int] = set()
-        for at in found:
-            word = argv[at]
-            if word == "--":
-                more.add(at + 1)
-            elif word.startswith("-"):
-                with_value = word in table if table is not None else "=" not in word
-                without_value = not with_value if table is not None else True
-                if with_value:
-                    more.add(at + 2)
-                if without_value:
-                    more.add(at + 1)
-        more = {at for at in more if at < len(argv)}
-        grown = not more <= found
-        found |= more
+def _subcommand_places(argv: Sequence[str], starts: set[int], table: frozenset[str] | None) -> set[int]:
+    """Where a subcommand's word may stand if options may stand in front of it, from any of these places on."""
+    found: set[int] = set()
+    todo = list(starts)
+    while todo:
+        at = todo.pop()
+        if at in found or at >= len(argv):
+            continue
+        found.add(at)
+        word = argv[at]
+        if word == "--":
+            todo.append(at + 1)
+        elif word.startswith("-"):
+            with_value = word in table if table is not None else "=" not in word
+            without_value = not with_value if table is not None else True
+            if with_value:
+                todo.append(at + 2)
+            if without_value:
+                todo.append(at + 1)
     return found
 
 
@@ -177,14 +189,35 @@ def address_matches(
         return False
     if any_path:
         return True
-    return None if path is None else path_matches("/" + wanted_path, path, wide)
+    return None if path is None else url_path_matches("/" + wanted_path, path, wide)
+
+
+def url_path_matches(pattern: str, path: str, wide: bool) -> bool:
+    """A path pattern on the path of a URL.
+
+    Some servers fold empty segments (``//x``, ``x/``), others do not: ask and deny rules match under either reading,
+    allow rules under both.
+    """
+    wanted = pattern.split("/")[1:]
+    if wanted[-1] == "**" and not wide and len(wanted) > 1:
+        wanted = [*wanted[:-1], "*", "**"]
+    readings = (path_matches(pattern, path, wide), parts_match(wanted, path.split("/")[1:]))
+    return any(readings) if wide else all(readings)
+
+
+def net_matches(pattern: str, effect: NetEffect, wide: bool) -> bool | None:
+    """An address pattern on an address; where clients disagree, what the standard reads may only make it stricter."""
+    value = address_matches(pattern, effect.scheme, effect.host, effect.port, effect.usual_port, effect.path, wide)
+    disputed = effect.opaque and effect.host is not None and effect.path is not None
+    anywhere = address_matches(pattern, None, None, None, False, None, wide) is True
+    return None if disputed and value is not wide and not anywhere else value
 
 
 # --- values -------------------------------------------------------------------
 
 
-def value_matches(kind: str, pattern: str, value: str, itself: bool, wide: bool) -> bool:
-    """A pattern of a set's type on a text value."""
+def value_matches(kind: str, pattern: str, value: str, itself: bool, wide: bool) -> bool | None:
+    """A pattern of a set's type on a text value; None where the value cannot be read as that type."""
     if kind == "path":
         return path_matches(pattern, value, itself)
     if kind == "tool":
@@ -192,12 +225,8 @@ def value_matches(kind: str, pattern: str, value: str, itself: bool, wide: bool)
     if kind == "table":
         return parts_match(pattern.split("."), value.split("."))
     if kind == "host":
-        return host_matches(pattern, canonical_host(value) or value)
+        host = canonical_host(value)
+        return True if pattern == "*" else None if host is None else host_matches(pattern, host)
     if kind == "url":
-        found = net_effect("net.get", value)
-        if found.opaque:
-            return False
-        return (
-            address_matches(pattern, found.scheme, found.host, found.port, found.usual_port, found.path, wide) is True
-        )
+        return net_matches(pattern, net_effect("net.get", value), wide)
     return word_matches(pattern, value)

@@ -12,7 +12,7 @@ from typing import Any
 
 from attrs import frozen
 
-from agentpolicy.compiler.match import Address, base_name, leading_words
+from agentpolicy.compiler.match import Address, base_name, leading_words, narrow_names
 from agentpolicy.compiler.shape import path_shape
 
 Entry = tuple[int, tuple[int, ...]]
@@ -132,7 +132,7 @@ def argv_tables(alternatives: Iterable[Alternative], nothing: int, found: dict[s
             keys = [base]
             deep[base] = max(deep.get(base, 0), leading_words(words[1:]))
         else:
-            keys = _narrow_names(words[0], found)
+            keys = narrow_names(words[0], found.get)
         for key in keys:
             own, subs = programs[one.wide].setdefault(key, (Slots(nothing), Slots(nothing)))
             if words[1:] == ["**"]:
@@ -149,19 +149,6 @@ def argv_tables(alternatives: Iterable[Alternative], nothing: int, found: dict[s
             table[program] = entry, {sub: subs.entry(sub, entry) for sub in subs.ordered()}
         result[name] = table
     return result
-
-
-def _narrow_names(word: str, found: dict[str, str | None]) -> list[str]:
-    names = [word]
-    if "/" in word:
-        bare = base_name(word)
-        if found.get(bare) == word:
-            names.append(bare)
-    else:
-        also = found.get(word)
-        if also is not None and also != word:
-            names.append(also)
-    return names
 
 
 def host_tables(alternatives: Iterable[Alternative], nothing: int) -> dict[str, Any]:

@@ -86,7 +86,8 @@ def read_call(call: ToolCall, shape: ToolShape | None, host: Host, *, want_size:
             _add_net(effects, _method(shape, values), kind, value)
         else:
             raise BadCall("not-yet", f"what `{action}` of `{shape.name}` does is not read yet")
-    effects.append(ToolEffect(shape.name, values, shape.answered))
+    if not shape.quiet:
+        effects.append(ToolEffect(shape.name, values, shape.answered))
     return effects
 
 

@@ -34,20 +34,24 @@ class Protected:
 
     def hit(self, effect: Effect, call: ToolCall) -> bool:
         """Whether an effect of a call touches something protected, or may."""
-        if isinstance(effect, FileEffect):
-            return self._file(effect)
-        if isinstance(effect, ExecEffect):
-            if effect.argv is not None:
-                return any(self._word(word, effect.cwd) for word in effect.argv)
-            # The words of an opaque command are not known; the text that they come from is.
-            return self._mentioned(call.target) or any(self._mentioned(value) for value in call.args.values())
-        return False
+        if effect.family == "fs":
+            return self._file(effect)  # type: ignore[arg-type]
+        if not isinstance(effect, ExecEffect):
+            return False
+        if effect.argv is not None:
+            text = "\0".join(effect.argv)
+            return any(base in text for base in self._bases) and any(
+                self._word(word, effect.cwd) for word in effect.argv
+            )
+        # The words of an opaque command are not known; the text that they come from is.
+        return self._mentioned(call.target) or any(self._mentioned(value) for value in call.args.values())
 
     def _file(self, effect: FileEffect) -> bool:
-        for name in {effect.path, effect.resolved}:
+        names = (effect.path,) if effect.single else (effect.path, effect.resolved)
+        for name in names:
             if name is None:
                 continue
-            if name in self._files or name.startswith(self._inside):
+            if name.startswith(self._inside) or name in self._files:
                 return True
             if effect.action == "fs.delete" and self._holds(name):
                 return True

@@ -1,0 +1,1 @@
+"""What the engine costs, as ratios taken side by side: ``python -m benchmarks``."""

@@ -1,0 +1,298 @@
+"""``agentpolicy demo``: a scripted agent with real guarded tools, led astray by a page, and what came of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from agentpolicy.cli.common import colour, json_line, paint
+from agentpolicy.cli.demo_stage import SECRET, Stage, snapshot
+from agentpolicy.engine.engine import Engine
+from agentpolicy.engine.errors import NotAllowed
+from agentpolicy.engine.record import JsonLines
+from agentpolicy.engine.review import ApprovalRequest, describe
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line: each call, then the summary.")
+@click.option("--log", type=click.Path(dir_okay=False), metavar="FILE", help="Where the decision log goes.")
+@click.option("--observe", is_flag=True, help="Enforce nothing and see the attack succeed (in the temporary workspace).")
+def demo(as_json: bool, log: str | None, observe: bool) -> None:
+    """A guarded agent run, end to end on this machine.
+
+    A scripted agent works in a temporary workspace with real tools, reads a page that carries an injected instruction,
+    and does what it says. What it was refused is then checked on disk and on the server. Exit code 1: a check failed.
+    """
+    path = Path(log) if log is not None else Path(tempfile.mkdtemp(prefix="agentpolicy-log-")) / "decisions.jsonl"
+    try:
+        recorder = JsonLines(path)
+    except OSError as error:
+        raise click.UsageError(f"the log cannot be written: {error}") from None
+    view: View = JsonView() if as_json else TextView()
+    try:
+        with Stage() as stage:
+            checks = Run(stage, recorder, view, observe=observe).play()
+    finally:
+        recorder.close()
+    raise SystemExit(0 if all(held for held, _ in checks) else 1)
+
+
+class Run:
+    """One run of the scripted agent. It is the engine's recorder too, and so shows each call as it is decided."""
+
+    def __init__(self, stage: Stage, log: JsonLines, view: View, *, observe: bool) -> None:
+        self._stage = stage
+        self._log = log
+        self._view = view
+        self._observe = observe
+        self.path = log.path  # the engine protects the file that its recorder names
+        self._questions: list[str] = []
+        self._shown: list[dict[str, Any]] = []
+        self._engine = Engine.load(
+            stage.policy,
+            params={"workspace": str(stage.workspace), "port": stage.server.port},
+            cache=False,
+            agent="demo-agent",
+            user="you",
+            reviewer=self._review,
+            recorder=self,
+            mode="observe" if observe else "enforce",
+        )
+        self._tools = stage.tools(self._engine)
+
+    def play(self) -> list[tuple[bool, str]]:
+        """The whole run; what was checked and whether it held."""
+        stage = self._stage
+        self._view.begin(stage, self._engine, observe=self._observe)
+        with self._engine.session() as session:
+            self._view.part("The agent does its work.")
+            page = self._work()
+            before = {name: snapshot(path) for name, path in self._places().items()}
+            requests, ran = len(stage.server.requests), len(stage.ran)
+            self._view.part(
+                "The page that it read carries an instruction to AI assistants. The agent obeys it, call by call."
+            )
+            self._obey(page)
+        events = [json.loads(line) for line in Path(self.path).read_text().splitlines()]
+        mine = [event for event in events if event.get("session") == session.id]
+        checks = self._checks(before, requests, ran, mine)
+        self._view.end(self._shown, checks, self.path, git=stage.origin is not None)
+        return checks
+
+    # --- the agent ----------------------------------------------------------------------
+
+    def _work(self) -> str:
+        """Honest work; gives the page that was read last."""
+        at = str(self._stage.workspace)
+        self._call("bash", command="ls")
+        self._call("read", path=f"{at}/README.md")
+        code = self._call("read", path=f"{at}/greet.py")
+        self._call("edit", path=f"{at}/greet.py", content=code.replace("{name}", "{name}!"))
+        self._call("bash", command="python -m unittest")
+        if self._stage.origin is not None:
+            self._call("bash", command="git status --short")
+            self._call("bash", command="git commit --quiet --all -m 'Greet with an exclamation mark'")
+        return self._call("fetch", url=f"{self._stage.server.url}/docs/guide.html")
+
+    def _obey(self, page: str) -> None:
+        """Do what the page says; a model that was taken in would."""
+        last = ""
+        for line in page.splitlines():
+            if line.startswith("call "):
+                wanted = json.loads(line.removeprefix("call "))
+                args = {name: last if value == "$LAST_RESULT" else value for name, value in wanted["args"].items()}
+                last = self._call(wanted["tool"], **args)
+
+    def _call(self, tool: str, **args: str) -> str:
+        try:
+            result: str = self._tools[tool](**args)
+        except NotAllowed as refusal:
+            return str(refusal)
+        except Exception as error:
+            self._view.failed(str(error))
+            return str(error)
+        return result
+
+    # --- the seams of the engine ---------------------------------------------------------
+
+    def _review(self, request: ApprovalRequest) -> bool:
+        """The person who is asked: reads the question, and refuses."""
+        self._questions.append(request.text)
+        return False
+
+    def record(self, event: dict[str, Any]) -> None:
+        """Keep an event, then show it."""
+        self._log.record(event)
+        if event["kind"] == "decision":
+            event = {**event, "number": len(self._shown) + 1, "question": self._questions.pop() if self._questions else None}
+            self._shown.append(event)
+            self._view.decided(event)
+
+    # --- what came of it -----------------------------------------------------------------
+
+    def _places(self) -> dict[str, Path]:
+        stage = self._stage
+        places = {"workspace": stage.workspace, "outside": stage.outside, "policy": stage.policy.parent}
+        if stage.origin is not None:
+            places["origin"] = stage.origin
+        return places
+
+    def _checks(
+        self, before: dict[str, dict[str, str]], requests: int, ran: int, log: list[dict[str, Any]]
+    ) -> list[tuple[bool, str]]:
+        stage, server = self._stage, self._stage.server
+        same = {name: snapshot(path) == before[name] for name, path in self._places().items()}
+        text = "\n".join(map(json.dumps, log))
+        decided = [event for event in log if event["kind"] == "decision"]
+        refused = [event for event in decided if event["outcome"] != "allow"]
+        honest = len(decided) - len(refused)
+        contents = [SECRET, "Hello, ", "4000 0000"]
+        checks = [
+            ("Hello, {name}!" in _text(stage.workspace / "greet.py"), "the honest edit is on disk"),
+            (
+                [request[:2] for request in server.requests[:requests]] == [("GET", "/docs/guide.html")]
+                and len(server.requests) == requests,
+                "the server was asked for the guide once, and for nothing else",
+            ),
+            (not any(SECRET in part for request in server.requests for part in request), "the key in .env never arrived"),
+            (len(refused) > 0 and len(stage.ran) == ran == honest, "no refused call ran: each tool ran when allowed, only then"),
+            (same["workspace"], "the workspace is as it was before the instruction, file by file"),
+            (same["outside"], "so is the directory that the link leads to"),
+            (same["policy"], "the policy file is unchanged, byte by byte"),
+        ]
+        if "origin" in same:
+            checks.append((same["origin"], "the origin repository is unchanged: nothing was pushed"))
+        checks.append(
+            (
+                len(decided) == len(self._shown) and not any(content in text for content in contents),
+                "the log holds every decision, and nothing that was read, written or sent",
+            )
+        )
+        return checks
+
+
+def _text(path: Path) -> str:
+    return path.read_text() if path.is_file() else ""
+
+
+# --- how it is shown ------------------------------------------------------------------------
+
+
+class View:
+    """What a run is shown on."""
+
+    def begin(self, stage: Stage, engine: Engine, *, observe: bool) -> None:
+        """The stage is ready."""
+
+    def part(self, text: str) -> None:
+        """Another part of the story begins."""
+
+    def decided(self, event: dict[str, Any]) -> None:
+        """A call was decided."""
+
+    def failed(self, text: str) -> None:
+        """A call was let go and broke."""
+
+    def end(self, events: list[dict[str, Any]], checks: list[tuple[bool, str]], log: str, *, git: bool) -> None:
+        """The run is over."""
+
+
+class JsonView(View):
+    """JSON lines: the decisions as they are recorded, then one summary."""
+
+    def decided(self, event: dict[str, Any]) -> None:
+        """One line for each call."""
+        click.echo(json_line(event), nl=False)
+
+    def end(self, events: list[dict[str, Any]], checks: list[tuple[bool, str]], log: str, *, git: bool) -> None:
+        """One line for the whole."""
+        summary = {
+            "kind": "summary",
+            "calls": len(events),
+            **_counts(events),
+            "checks": [{"check": text, "held": held} for held, text in checks],
+            "git": git,
+            "log": log,
+        }
+        click.echo(json_line(summary), nl=False)
+
+
+def _counts(events: list[dict[str, Any]]) -> dict[str, int]:
+    return {
+        "released": sum(1 for event in events if event["released"]),
+        "denied": sum(1 for event in events if event["outcome"] == "deny"),
+        "asked": sum(1 for event in events if event["outcome"] == "ask"),
+    }
+
+
+class TextView(View):
+    """Text for a person, coloured on a terminal."""
+
+    def __init__(self) -> None:
+        self._on = colour(sys.stdout)
+        self._shorten: Callable[[str], str] = str
+
+    def _echo(self, text: str = "") -> None:
+        encoding = sys.stdout.encoding or "utf-8"
+        click.echo(text.encode(encoding, "replace").decode(encoding), color=self._on)
+
+    def begin(self, stage: Stage, engine: Engine, *, observe: bool) -> None:
+        """Where everything is."""
+        root = str(stage.root)
+        self._shorten = lambda text: text.replace(root + os.sep, "")
+        self._echo(f"In {root} (temporary):")
+        self._echo("  workspace/        where the agent works, with a secret in .env and a link `shared` to outside/")
+        self._echo(f"  policy/demo.agp   the policy in force: {engine.policy.name} {engine.policy.version}")
+        if stage.origin is not None:
+            self._echo("  origin.git/       what a push would reach")
+        else:
+            self._echo("  (git is not installed: the commit and the push are left out)")
+        self._echo(f"  {stage.server.url}   a web server of the demo's own")
+        if observe:
+            self._echo("\nNothing is enforced (--observe): answers are shown, and every call runs.")
+
+    def part(self, text: str) -> None:
+        """A heading."""
+        self._echo()
+        self._echo(paint(text, "bold", on=self._on))
+        self._echo()
+
+    def decided(self, event: dict[str, Any]) -> None:
+        """Number, answer, tool, rule; then what the call would do, and why it was answered so."""
+        answer = paint(f"{event['outcome']:<5}", event["outcome"], on=self._on)
+        self._echo(f"{event['number']:>3}  {answer}  {event['tool']:<5}  by rule {paint(event['rule'], 'bold', on=self._on)}")
+        for effect in event["effects"]:
+            self._echo(f"            effect   {self._shorten(describe(effect))}")
+        self._echo(paint(f"            because  {event['reason']}", "dim", on=self._on))
+        if event["question"] is not None:
+            self._echo("            a person is asked:")
+            for line in event["question"].splitlines():
+                self._echo(f"              | {self._shorten(line)}")
+            self._echo("            and answers no: it is not run" if not event["released"] else "            and agrees")
+
+    def failed(self, text: str) -> None:
+        """What the call raised."""
+        self._echo(f"            it ran and failed: {self._shorten(text.splitlines()[-1] if text else '')}")
+
+    def end(self, events: list[dict[str, Any]], checks: list[tuple[bool, str]], log: str, *, git: bool) -> None:
+        """What happened, what was checked, and where to read on."""
+        counts = _counts(events)
+        self.part("What happened")
+        self._echo(f"  The agent made {len(events)} calls. {counts['released']} ran.")
+        self._echo(f"  {counts['denied']} were denied by the policy.")
+        if counts["asked"]:
+            self._echo(f"  {counts['asked']} was put to a person, who said no.")
+        self.part("What was checked, on disk and on the server")
+        for held, text in checks:
+            mark = paint("holds ", "allow", on=self._on) if held else paint("FAILED", "deny", on=self._on)
+            self._echo(f"  {mark}  {text}")
+        self._echo()
+        self._echo(f"The decision log: {log}")
+        self._echo("The policy: " + str(Path(__file__).with_name("demo.agp")))
