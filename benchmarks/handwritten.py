@@ -86,9 +86,7 @@ def large(found: list[Rule]) -> Decide:
         for severity, condition in rows:
             if severity >= best:
                 break
-            if condition is None or (
-                situation.agent_role == "ci" if condition == "ci" else situation.facts["trusted"]
-            ):
+            if condition is None or (situation.agent_role == "ci" if condition == "ci" else situation.facts["trusted"]):
                 return severity
         return best
 

@@ -63,6 +63,8 @@ def test_a_thousand_rules_answer_as_the_walk_of_dicts(workload: Any, handwritten
 def test_the_workload_is_the_same_every_time(workload: Any) -> None:
     rules = workload.rules(100)
     assert rules == workload.rules(100)
-    assert [effect for effect, _ in workload.questions(rules, 50)] == [effect for effect, _ in workload.questions(rules, 50)]
+    assert [effect for effect, _ in workload.questions(rules, 50)] == [
+        effect for effect, _ in workload.questions(rules, 50)
+    ]
     repeating = workload.hot(workload.questions(rules))
     assert len({id(question) for question in repeating}) <= 50

@@ -17,7 +17,7 @@ from agentpolicy.compiler.cache import Cache, default_directory
 from agentpolicy.compiler.compile import compile_program
 from agentpolicy.compiler.heads import lead
 from agentpolicy.effects.paths import DiskFiles, MemoryFiles
-from agentpolicy.engine.policy import _bindings
+from agentpolicy.engine.policy import bindings_on
 from agentpolicy.language.load import load_program
 from agentpolicy.language.parser import source_of
 from agentpolicy.testing import engine_from_text, memory_host
@@ -284,7 +284,7 @@ def test_a_large_policy_compiles_to_tables_that_answer(tmp_path: Path) -> None:
     source = source_of("/big.agp", "\n".join(lines))
     program = load_program(["/big.agp"], lambda _: (source, "0"))
     host = memory_host()
-    engine = Engine(Policy(compile_program(program, _bindings({}, host))), host=host)
+    engine = Engine(Policy(compile_program(program, bindings_on({}, host))), host=host)
     expected = {
         ToolCall.of("fs.read", "/srv/app7/x"): "r7",
         ToolCall.of("fs.read", "/srv/app7/private/x"): "d7",

@@ -17,7 +17,7 @@ from agentpolicy.effects.host import Host
 from agentpolicy.effects.paths import MemoryFiles
 from agentpolicy.effects.tools import BadCall, effects_of
 from agentpolicy.effects.urls import net_effect
-from agentpolicy.engine.policy import Policy, _bindings, _reader
+from agentpolicy.engine.policy import Policy, bindings_on, text_reader
 from agentpolicy.engine.situation import Agent, Situation, User
 from agentpolicy.language.load import load_program
 from agentpolicy.language.vocabulary import FAMILIES
@@ -231,10 +231,10 @@ def situations(draw: st.DrawFn) -> dict[str, Any]:
 
 def compare(texts: list[str], found: list[Effect], given_situation: dict[str, Any]) -> None:
     names = [f"/policies/p{at}.agp" for at in range(len(texts))]
-    read = _reader(names[0], texts[0], dict(zip(names, texts, strict=True)))
+    read = text_reader(names[0], texts[0], dict(zip(names, texts, strict=True)))
     program = load_program(names, read)
     params = bind_params(program, {"ws": "/w"})
-    bindings = _bindings(params, HOST)
+    bindings = bindings_on(params, HOST)
     policy = Policy(compile_program(program, bindings))
     facts = given_situation["facts"]
     context = {key: value for key, value in given_situation.items() if key != "facts" and value is not None}

@@ -17,7 +17,7 @@ from agentpolicy.effects.effect import Effect, ExecEffect, FileEffect, ToolEffec
 from agentpolicy.effects.host import Host
 from agentpolicy.effects.paths import MemoryFiles
 from agentpolicy.effects.urls import host_effect, net_effect
-from agentpolicy.engine.policy import _reader
+from agentpolicy.engine.policy import text_reader
 from agentpolicy.language.checked import DefaultDecl
 from agentpolicy.language.load import load_program
 
@@ -31,7 +31,7 @@ HOST = Host(
 
 def proved(text: str, files: Mapping[str, str] | None = None, names: Sequence[str] = ("/p/policy.agp",)) -> ProofResult:
     """The result of the only proof in a policy's last layer."""
-    program = load_program(list(names), _reader(names[-1], 'policy p version "1"\n' + text, files or {}))
+    program = load_program(list(names), text_reader(names[-1], 'policy p version "1"\n' + text, files or {}))
     layer = program.layers[-1]
     return prove(program, layer.proofs[0], layer, HOST)
 
@@ -584,7 +584,7 @@ def test_no_effect_contradicts_a_proof_that_holds(data: st.DataObject) -> None:
         f"\nprove {draw(st.sampled_from(('never', 'never', 'always')))} {effect_word} {_match(draw, family, action)}"
     )
     names = [f"/p/{at}.agp" for at in range(len(texts))]
-    program = load_program(names, _reader(names[0], texts[0], dict(zip(names, texts, strict=True))))
+    program = load_program(names, text_reader(names[0], texts[0], dict(zip(names, texts, strict=True))))
     layer = program.layers[-1]
     proof = layer.proofs[0]
     result = prove(program, proof, layer, HOST)

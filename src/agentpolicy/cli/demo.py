@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable
@@ -13,7 +14,8 @@ from typing import Any
 import click
 
 from agentpolicy.cli.common import colour, json_line, paint
-from agentpolicy.cli.demo_stage import SECRET, Stage, snapshot
+from agentpolicy.cli.demo_stage import SECRET, Stage, environment, snapshot
+from agentpolicy.effects.text import visible
 from agentpolicy.engine.engine import Engine
 from agentpolicy.engine.errors import NotAllowed
 from agentpolicy.engine.record import JsonLines
@@ -23,7 +25,9 @@ from agentpolicy.engine.review import ApprovalRequest, describe
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line: each call, then the summary.")
 @click.option("--log", type=click.Path(dir_okay=False), metavar="FILE", help="Where the decision log goes.")
-@click.option("--observe", is_flag=True, help="Enforce nothing and see the attack succeed (in the temporary workspace).")
+@click.option(
+    "--observe", is_flag=True, help="Enforce nothing and see the attack succeed (in the temporary workspace)."
+)
 def demo(as_json: bool, log: str | None, observe: bool) -> None:
     """A guarded agent run, end to end on this machine.
 
@@ -54,6 +58,8 @@ class Run:
         self._observe = observe
         self.path = log.path  # the engine protects the file that its recorder names
         self._questions: list[str] = []
+        self._asked: dict[str, str] = {}
+        self._failed = 0
         self._shown: list[dict[str, Any]] = []
         self._engine = Engine.load(
             stage.policy,
@@ -75,14 +81,14 @@ class Run:
             self._view.part("The agent does its work.")
             page = self._work()
             before = {name: snapshot(path) for name, path in self._places().items()}
-            requests, ran = len(stage.server.requests), len(stage.ran)
+            requests, ran, failed = len(stage.server.requests), len(stage.ran), self._failed
             self._view.part(
                 "The page that it read carries an instruction to AI assistants. The agent obeys it, call by call."
             )
             self._obey(page)
         events = [json.loads(line) for line in Path(self.path).read_text().splitlines()]
         mine = [event for event in events if event.get("session") == session.id]
-        checks = self._checks(before, requests, ran, mine)
+        checks = self._checks(before, requests, ran, failed, mine)
         self._view.end(self._shown, checks, self.path, git=stage.origin is not None)
         return checks
 
@@ -95,7 +101,8 @@ class Run:
         self._call("read", path=f"{at}/README.md")
         code = self._call("read", path=f"{at}/greet.py")
         self._call("edit", path=f"{at}/greet.py", content=code.replace("{name}", "{name}!"))
-        self._call("bash", command="python -m unittest")
+        python = "python" if shutil.which("python", path=environment()["PATH"]) else "python3"
+        self._call("bash", command=f"{python} -m unittest")
         if self._stage.origin is not None:
             self._call("bash", command="git status --short")
             self._call("bash", command="git commit --quiet --all -m 'Greet with an exclamation mark'")
@@ -111,11 +118,13 @@ class Run:
                 last = self._call(wanted["tool"], **args)
 
     def _call(self, tool: str, **args: str) -> str:
+        self._asked = args
         try:
             result: str = self._tools[tool](**args)
         except NotAllowed as refusal:
             return str(refusal)
         except Exception as error:
+            self._failed += 1
             self._view.failed(str(error))
             return str(error)
         return result
@@ -131,7 +140,12 @@ class Run:
         """Keep an event, then show it."""
         self._log.record(event)
         if event["kind"] == "decision":
-            event = {**event, "number": len(self._shown) + 1, "question": self._questions.pop() if self._questions else None}
+            event = {
+                **event,
+                "number": len(self._shown) + 1,
+                "asked": self._asked,
+                "question": self._questions.pop() if self._questions else None,
+            }
             self._shown.append(event)
             self._view.decided(event)
 
@@ -145,7 +159,7 @@ class Run:
         return places
 
     def _checks(
-        self, before: dict[str, dict[str, str]], requests: int, ran: int, log: list[dict[str, Any]]
+        self, before: dict[str, dict[str, str]], requests: int, ran: int, failed: int, log: list[dict[str, Any]]
     ) -> list[tuple[bool, str]]:
         stage, server = self._stage, self._stage.server
         same = {name: snapshot(path) == before[name] for name, path in self._places().items()}
@@ -161,8 +175,15 @@ class Run:
                 and len(server.requests) == requests,
                 "the server was asked for the guide once, and for nothing else",
             ),
-            (not any(SECRET in part for request in server.requests for part in request), "the key in .env never arrived"),
-            (len(refused) > 0 and len(stage.ran) == ran == honest, "no refused call ran: each tool ran when allowed, only then"),
+            (
+                not any(SECRET in part for request in server.requests for part in request),
+                "the key in .env never arrived",
+            ),
+            (
+                len(refused) > 0 and len(stage.ran) == ran == honest,
+                "no refused call ran: each tool ran when allowed, only then",
+            ),
+            (failed == 0, "every call of the honest work succeeded, the tests too"),
             (same["workspace"], "the workspace is as it was before the instruction, file by file"),
             (same["outside"], "so is the directory that the link leads to"),
             (same["policy"], "the policy file is unchanged, byte by byte"),
@@ -267,15 +288,21 @@ class TextView(View):
     def decided(self, event: dict[str, Any]) -> None:
         """Number, answer, tool, rule; then what the call would do, and why it was answered so."""
         answer = paint(f"{event['outcome']:<5}", event["outcome"], on=self._on)
-        self._echo(f"{event['number']:>3}  {answer}  {event['tool']:<5}  by rule {paint(event['rule'], 'bold', on=self._on)}")
+        self._echo(
+            f"{event['number']:>3}  {answer}  {event['tool']:<5}  by rule {paint(event['rule'], 'bold', on=self._on)}"
+        )
         for effect in event["effects"]:
             self._echo(f"            effect   {self._shorten(describe(effect))}")
+            if effect.get("opaque"):
+                self._echo(f"            text     {self._shorten(visible(next(iter(event['asked'].values()))))}")
         self._echo(paint(f"            because  {event['reason']}", "dim", on=self._on))
         if event["question"] is not None:
             self._echo("            a person is asked:")
             for line in event["question"].splitlines():
                 self._echo(f"              | {self._shorten(line)}")
-            self._echo("            and answers no: it is not run" if not event["released"] else "            and agrees")
+            self._echo(
+                "            and answers no: it is not run" if not event["released"] else "            and agrees"
+            )
 
     def failed(self, text: str) -> None:
         """What the call raised."""

@@ -94,7 +94,7 @@ class Policy:
                 except Exception:
                     kept = None
         program = load_program(plain)
-        bindings = _bindings(bind_params(program, params), host)
+        bindings = bindings_on(bind_params(program, params), host)
         artifact = compile_program(program, bindings)
         if store is not None:
             store.save([_known(name) for name in plain], params, host.home, artifact)
@@ -115,8 +115,8 @@ class Policy:
         Raises:
             PolicyError: with every error that was found.
         """
-        program = load_program([name], read=_reader(name, text, files or {}))
-        return cls(compile_program(program, _bindings(bind_params(program, params or {}), host or Host())))
+        program = load_program([name], read=text_reader(name, text, files or {}))
+        return cls(compile_program(program, bindings_on(bind_params(program, params or {}), host or Host())))
 
     # --- answering -------------------------------------------------------------------
 
@@ -229,12 +229,14 @@ def _known(name: str) -> str:
         return name
 
 
-def _bindings(params: Mapping[str, Any], host: Host) -> Bindings:
+def bindings_on(params: Mapping[str, Any], host: Host) -> Bindings:
+    """Checked parameters bound on a host, whose links and PATH the patterns mean."""
     heads = resolver(host.files)
     return Bindings(params, host.home, heads.__getitem__, host.files.which)
 
 
-def _reader(name: str, text: str, files: Mapping[str, str]) -> Reader:
+def text_reader(name: str, text: str, files: Mapping[str, str]) -> Reader:
+    """Reads a policy that is there as text, and the files that it names from a map."""
     import hashlib
 
     from agentpolicy.language.parser import missing_file, source_of
