@@ -6,6 +6,8 @@ PYTHON := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
+# Not a question to the network about newer releases.
+export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .PHONY: help demo test lint unit coverage wheel bench grammar format clean
 .NOTPARALLEL:

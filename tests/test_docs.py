@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
+from agentpolicy.checker.testing import run_file
 from agentpolicy.language.load import check_program
 from agentpolicy.language.parser import missing_file, source_of
 from agentpolicy.language.render import render_all
@@ -52,7 +53,7 @@ def policies() -> list[object]:
 
 
 @pytest.mark.parametrize(("document", "fence"), policies())
-def test_a_policy_in_a_document_checks(document: str, fence: Fence) -> None:
+def test_a_policy_in_a_document_checks_and_passes_its_own_tests(document: str, fence: Fence) -> None:
     name = fence.file or "here.agp"
     texts = {one.file: one.text for one in fences(document, "agp") if one.file} | {name: fence.text}
     known = {str(Path(path).resolve()): text for path, text in texts.items()}
@@ -65,6 +66,8 @@ def test_a_policy_in_a_document_checks(document: str, fence: Fence) -> None:
 
     _, findings = check_program([name], read)
     assert not findings.all, render_all(findings.all)
+    report = run_file(name, read=read)
+    assert report.passed, [found.text() for result in report.results for found in result.findings]
 
 
 @pytest.mark.parametrize("document", CODE)
@@ -98,3 +101,12 @@ def test_what_a_document_links_to_is_there(document: str) -> None:
     for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text):
         if "://" not in target:
             assert (path.parent / target).exists(), f"{document} links to {target}"
+
+
+def test_the_architecture_names_every_room_and_no_other() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    package = ROOT / "src" / "agentpolicy"
+    for floor in ("language", "effects", "compiler", "engine", "checker", "cli"):
+        section = text.partition(f"\n### {floor}/")[2].partition("\n#")[0]
+        rooms = {path.name for path in (package / floor).glob("*.py")} - {"__init__.py"}
+        assert set(re.findall(r"^\| `(\w+\.py)` \|", section, re.MULTILINE)) == rooms, floor

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import pytest
 
+from agentpolicy.checker.testing import run_file
 from agentpolicy.compiler.bind import bind_params
 from agentpolicy.compiler.compile import refuse_unready
 from agentpolicy.language.load import check_program
@@ -70,7 +71,7 @@ def read_page(path: Path) -> Page:
 
 
 def findings(example: Example, files: dict[str, str]) -> tuple[Diagnostic, ...]:
-    """Everything that checking and loading an example finds."""
+    """Everything that checking an example, loading it, and running its tests and proofs finds."""
     known = {str(Path(name).resolve()): text for name, text in {**files, "policy.agp": example.text}.items()}
 
     def read(name: str) -> tuple[Source, str]:
@@ -88,14 +89,17 @@ def findings(example: Example, files: dict[str, str]) -> tuple[Diagnostic, ...]:
             bind_params(program, example.params)
     except PolicyError as error:
         return (*found.all, *error.diagnostics)
-    return found.all
+    ran = run_file("policy.agp", read=read)
+    failed = [one.diagnostic for result in ran.results for one in result.findings]
+    return (*found.all, *ran.diagnostics, *failed)
 
 
 def rewritten(page: Page) -> str:
     """The page's text with the messages that its bad examples give now."""
     texts = iter(
         [
-            "".join(f"{render(one)}\n" for one in findings(example, page.files) if one.code == page.code).rstrip() + "\n"
+            "".join(f"{render(one)}\n" for one in findings(example, page.files) if one.code == page.code).rstrip()
+            + "\n"
             for example in page.examples
             if example.kind == "bad"
         ]

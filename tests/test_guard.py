@@ -309,7 +309,7 @@ def test_json_like_parameters_of_every_kind_are_accepted(engine: Engine) -> None
 
     @guard(engine, name="wide")
     def wide(
-        path: Annotated[str, Reads], row: Row, any_: Any, maybe: int | None, mixed: int | str, mapped: dict[str, int], free, items: list[dict[str, int]], *rest: str,  # type: ignore[no-untyped-def] # noqa: ANN001
+        path: Annotated[str, Reads], row: Row, any_: Any, maybe: int | None, mixed: int | str, mapped: dict[str, int], free, items: list[dict[str, int]], *rest: str,
         **more: Any,
     ) -> str:  # fmt: skip
         return "ran"

@@ -58,7 +58,7 @@ argv_patterns = st.builds(
 )
 url_patterns = st.sampled_from(
     (
-        "*", "a.example", "*.a.example", "b.a.example", "https://a.example/**", "https://*.example/api/**", "a.example:8080",
+        "*", "a.example", "*.a.example", "b.a.example", "https://a.example/**", "https://*.example/api/**", "https://a.example/*/y", "https://a.example/api/", "a.example:8080",
         "http://a.example", "*.example:*", "a*.example", "10.0.0.1", "[::1]", "https://a.example/x", "{a,b}.example",
     )
 )  # fmt: skip
@@ -76,7 +76,7 @@ CONDITIONS: dict[str, tuple[str, ...]] = {
         'cwd like "/w/**"', 'cwd == "/w"', "elevated", "env == []", 'env has "PATH"', "not elevated",
     ),
     "net": ("private", "not private", "port == 443", "port in [80, 443]", 'scheme == "https"', "host in hosts", 'method == "GET"', 'path == "/x"'),
-    "tool": ('arg.to == "ana"', "arg.n > 3", 'arg.to in ["ana", "ben"]', 'arg.list has only ["ana"]', 'arg.to like "a*"', 'server == "s"'),
+    "tool": ('arg.to == "ana"', "arg.n > 3", 'arg.to in ["ana", "ben"]', 'arg.list has only ["ana"]', 'arg.to like "a*"', 'server == "s"', "arg.url in bad", "arg.url not in bad", 'arg.url like "https://ok.example/**"', "arg.host in hosts", "arg.hosts has any hosts", "arg.hosts has only hosts", 'arg.host like "*"'),
     "": (
         "flag", "not flag", 'word == "yes"', 'word in ["yes", "no"]', "count >= 2", 'list has "ana"', "maybe", "ci", "opaque", "not opaque",
         'agent.role == "ci"', 'user.groups has any ["ops"]', "time.hour >= 18", 'host.os == "linux"', 'result == "ok"', 'opt == "yes"',
@@ -135,6 +135,7 @@ fact maybe: bool
 fact opt: text?
 set places: path = "/w/a/**", "**/x.py"
 set hosts: host = "*.a.example", "10.0.0.1"
+set bad: url = "https://evil.example/**", "*.bad.example", "https://a.example/{x,y}/**", "b.example:8080"
 define ci = agent.role == "ci" and not flag
 """
 
@@ -163,7 +164,7 @@ commands = st.lists(
 programs = st.sampled_from(("git", "/usr/bin/git", "rm", "make", "./git", "gx", "sudo"))
 urls = st.sampled_from(
     (
-        "https://a.example/x", "http://a.example/api/y", "https://b.a.example:8080/", "http://10.0.0.1/", "http://[::1]/", "https://a.example/a%2fb",
+        "https://a.example/x", "https://a.example//x", "https://a.example/api/", "https://a.example//api//y", "http://a.example/api/y", "https://b.a.example:8080/", "http://10.0.0.1/", "http://[::1]/", "https://a.example/a%2fb",
         "nonsense", "https://a.example:443/x", "http://c.b.a.example/api", "ws://b.example/", "http://a\\@b.example/", "https://ab.example/api",
     )
 )  # fmt: skip
@@ -171,6 +172,22 @@ args = st.fixed_dictionaries(
     {},
     optional={
         "to": st.sampled_from(("ana", "ben", "x", 3, None)),
+        "url": st.sampled_from(
+            (
+                "https://evil.example/x",
+                "https://evil.example\\@b/x",
+                "https://evil.example/%2f",
+                "evil.example/x",
+                "http://x.bad.example/",
+                3,
+                "https://a.example//x/y",
+                "https://a.example/x/",
+                "https://b.example:8080/",
+                "ftp://b.example:8080",
+            )
+        ),
+        "host": st.sampled_from(("x.a.example", "x.a.example:80", "a.example", "x.\u200ba.example", "10.0.0.1", "")),
+        "hosts": st.lists(st.sampled_from(("x.a.example", "x.a.example:80", "a.example")), max_size=2),
         "n": st.sampled_from((1, 4, 4.5, True, "4")),
         "list": st.sampled_from((["ana"], [], ["ana", "x"], "ana", [1])),
     },

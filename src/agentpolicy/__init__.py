@@ -47,7 +47,8 @@ _HOMES = {
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
-__all__ = [  # noqa: RUF022 - a checker of types wants it written out
+# A checker of types wants it written out.
+__all__ = [
     "Agent", "ApprovalRequest", "ApprovalRequired", "Connects", "Decision", "Deletes", "Denied", "Diagnostic", "Effect",
     "Engine", "FactError", "Gets", "Host", "JsonLines", "NotAllowed", "Policy", "PolicyError", "Posts", "Reads",
     "Recorder", "Reload", "Reviewer", "Session", "Shell", "ToolCall", "User", "Writes", "guard",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any, Literal, TypeAlias
 
@@ -18,6 +18,7 @@ from agentpolicy.language.load import PRESETS
 from agentpolicy.language.patterns import PARAMETER
 
 Kind: TypeAlias = Literal["rule", "branch", "pattern"]
+_NAMES: Mapping[Kind, str] = {"rule": "rules", "branch": "branches", "pattern": "pattern alternatives"}
 #: What is reached, by its place: file, offsets, and what of it.
 _Key: TypeAlias = tuple[str, int, int, str]
 #: Stands for a parameter while braces are looked for.
@@ -141,10 +142,7 @@ class Coverage:
 
     @property
     def uncovered(self) -> tuple[Uncovered, ...]:
-        """Everything that was not reached, by file and line.
-
-        Of a rule that never matched, its parts are not listed: it says enough.
-        """
+        """Everything that was not reached, by file and line."""
         missed = [goal for goal in self._goals.values() if goal.key not in self._reached]
         return tuple(
             Uncovered(goal.file, goal.line, goal.what, goal.kind)
@@ -158,11 +156,10 @@ class Coverage:
 
     def as_json(self) -> dict[str, Any]:
         """The report as JSON values."""
-        kinds: tuple[Kind, ...] = ("rule", "branch", "pattern")
         return {
             "percent": round(self.totals().percent, 1),
             "totals": {
-                kind: {"reached": self.totals(kind).reached, "total": self.totals(kind).total} for kind in kinds
+                kind: {"reached": self.totals(kind).reached, "total": self.totals(kind).total} for kind in _NAMES
             },
             "uncovered": [
                 {"file": one.file, "line": one.line, "kind": one.kind, "what": one.what} for one in self.uncovered
@@ -180,7 +177,7 @@ class Coverage:
             lines.append(f"  {one.line:>4}  {one.what}")
         counted = ", ".join(
             f"{self.totals(kind).reached} of {self.totals(kind).total} {name}"
-            for kind, name in (("rule", "rules"), ("branch", "branches"), ("pattern", "pattern alternatives"))
+            for kind, name in _NAMES.items()
         )  # fmt: skip
         lines.append(f"reached {self.totals().percent:.0f}%: {counted}")
         return "\n".join(lines)

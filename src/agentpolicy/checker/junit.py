@@ -1,49 +1,76 @@
-"""Reports of policy tests in the JUnit form that build servers read."""
+"""Test reports as JUnit XML, the form that build servers read."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+import re
+from collections.abc import Iterable
 from xml.etree import ElementTree
 
-from agentpolicy.checker.testing import FileReport
+from agentpolicy.checker.results import FileReport, Finding
 from agentpolicy.language.render import render_all
 
+#: What XML 1.0 (fifth edition, 2.2, Char) cannot hold, not even escaped.
+_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
-def junit(reports: Sequence[FileReport]) -> bytes:
-    """One ``testsuite`` a file, as UTF-8 XML."""
-    root = ElementTree.Element("testsuites")
+
+def junit(reports: Iterable[FileReport]) -> bytes:
+    """The reports as one XML document in UTF-8: a suite for each file, a case for each test and proof."""
+    root = ElementTree.Element("testsuites", name="agentpolicy")
+    totals = {"tests": 0, "failures": 0, "errors": 0}
+    seconds = 0.0
     for report in reports:
-        states = [one.state for one in report.outcomes]
-        suite = ElementTree.SubElement(
-            root,
-            "testsuite",
-            name=_clean(report.path),
-            tests=str(len(states) + (1 if report.broken else 0)),
-            failures=str(states.count("failed")),
-            errors=str(states.count("error") + (1 if report.broken else 0)),
-            time=f"{sum(one.seconds for one in report.outcomes):.6f}",
+        suite, counted, took = _suite(report)
+        root.append(suite)
+        seconds += took
+        for key, value in counted.items():
+            totals[key] += value
+    for key, value in totals.items():
+        root.set(key, str(value))
+    root.set("time", f"{seconds:.6f}")
+    ElementTree.indent(root)
+    found: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
+    return found + b"\n"
+
+
+def _suite(report: FileReport) -> tuple[ElementTree.Element, dict[str, int], float]:
+    suite = ElementTree.Element("testsuite", name=clean(report.path))
+    counted = {"tests": 0, "failures": 0, "errors": 0}
+    took = 0.0
+    name = clean(os.path.splitext(report.path)[0].replace(os.sep, ".").strip("."))
+    if report.diagnostics:
+        case = ElementTree.SubElement(suite, "testcase", classname=name, name="the file", time="0")
+        counted["tests"] += 1
+        counted["errors"] += 1
+        problem = ElementTree.SubElement(case, "error", message=clean(report.diagnostics[0].message))
+        problem.text = clean(render_all(report.diagnostics))
+    for result in report.results:
+        counted["tests"] += 1
+        took += result.duration
+        case = ElementTree.SubElement(
+            suite,
+            "testcase",
+            classname=name,
+            name=clean(result.title),
+            file=clean(report.path),
+            line=str(result.place.line),
+            time=f"{result.duration:.6f}",
         )
-        if report.broken:
-            case = ElementTree.SubElement(suite, "testcase", name="the file loads", classname=_clean(report.path))
-            error = ElementTree.SubElement(case, "error", message=_clean(report.broken[0].message))
-            error.text = _clean(render_all(report.broken))
-        for one in report.outcomes:
-            case = ElementTree.SubElement(
-                suite, "testcase", name=_clean(one.title), classname=_clean(report.path), time=f"{one.seconds:.6f}"
-            )
-            if one.state != "passed":
-                word = "failure" if one.state == "failed" else "error"
-                child = ElementTree.SubElement(case, word, message=_clean(one.diagnostics[0].message))
-                child.text = _clean(render_all(one.diagnostics))
-    whole: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
-    return whole + b"\n"
+        if result.outcome != "passed":
+            kind = "failure" if result.outcome == "failed" else "error"
+            counted[f"{kind}s"] += 1
+            problem = ElementTree.SubElement(case, kind, message=clean(_first(result.findings)))
+            problem.text = clean("\n\n".join(one.text() for one in result.findings))
+    for key, value in counted.items():
+        suite.set(key, str(value))
+    suite.set("time", f"{took:.6f}")
+    return suite, counted, took
 
 
-def _clean(text: str) -> str:
-    """The text without what XML 1.0 (2.2) cannot hold."""
-    return "".join(
-        letter
-        if letter in "\t\n" or (letter >= " " and not "\ud800" <= letter <= "\udfff" and letter not in "\ufffe\uffff")
-        else "\ufffd"
-        for letter in text
-    )
+def _first(findings: tuple[Finding, ...]) -> str:
+    return findings[0].diagnostic.message if findings else ""
+
+
+def clean(text: str) -> str:
+    """Text with every character that XML cannot hold written as ``\\u{…}``."""
+    return _FORBIDDEN.sub(lambda found: f"\\u{{{ord(found.group()):x}}}", text)

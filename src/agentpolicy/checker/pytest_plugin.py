@@ -1,10 +1,8 @@
-"""Collects the tests and proofs inside ``*.agp`` files for pytest.
-
-Nothing of agentpolicy is imported before such a file is met.
-"""
+"""Collects the tests and proofs of policy files for pytest; nothing of agentpolicy is imported before there is one."""
 
 from __future__ import annotations
 
+import fnmatch
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,58 +10,114 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from agentpolicy.checker.testing import Outcome
+    from agentpolicy.checker.results import Result
+    from agentpolicy.checker.runner import Runner
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """``agentpolicy_files``: which policy files are collected."""
-    parser.addini("agentpolicy_files", "glob patterns of policy files to collect", type="args", default=["*.agp"])
+    """Add the setting that says which policy files hold tests."""
+    parser.addini(
+        "agentpolicy_files",
+        "globs of policy files whose tests and proofs are collected, relative to the root directory",
+        type="args",
+        default=["*.agp"],
+    )
 
 
-def pytest_collect_file(parent: pytest.Collector, file_path: Path) -> PolicyFile | None:
-    """A policy file, if it is wanted."""
-    if file_path.suffix != ".agp":
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Collect a policy file, if it is one of those that the setting names and holds tests or proofs."""
+    if file_path.suffix != ".agp" or not _wanted(file_path, parent.config):
         return None
-    wanted = parent.config.getini("agentpolicy_files")
-    if not any(file_path.match(pattern) for pattern in wanted):
+    from agentpolicy.checker.testing import has_checks
+
+    if not has_checks(str(file_path)):
         return None
-    collected: PolicyFile = PolicyFile.from_parent(parent, path=file_path)
-    return collected
+    collector: PolicyFile = PolicyFile.from_parent(parent, path=file_path)
+    return collector
+
+
+def _wanted(path: Path, config: pytest.Config) -> bool:
+    try:
+        relative = path.relative_to(config.rootpath).as_posix()
+    except ValueError:
+        relative = path.as_posix()
+    return any(
+        fnmatch.fnmatchcase(relative, glob) or fnmatch.fnmatchcase(path.name, glob)
+        for glob in config.getini("agentpolicy_files")
+    )
 
 
 class PolicyFile(pytest.File):
-    """One policy file: an item for each test and proof, or one that fails where the file is broken."""
+    """One policy file: an item for each test and each proof in it."""
 
-    def collect(self) -> Iterator[PolicyItem]:
-        """Run the file once; each item tells how its part ended."""
-        from agentpolicy.checker.testing import run_file
+    def collect(self) -> Iterator[pytest.Item]:
+        """The items of the file.
 
-        report = run_file(str(self.path))
-        if report.broken:
-            yield PolicyItem.from_parent(self, name="the file loads", diagnostics=report.broken)
-        for outcome in report.outcomes:
-            yield PolicyItem.from_parent(self, name=outcome.title, outcome=outcome)
+        Raises:
+            PolicyErrors: the file has errors.
+        """
+        from agentpolicy.checker.testing import open_file
+
+        opened = open_file(str(self.path))
+        if isinstance(opened, tuple):
+            raise PolicyErrors(opened)
+        names: dict[str, int] = {}
+        for index, title in enumerate(opened.titles):
+            # pytest names items by their title; two of one title are told apart.
+            names[title] = names.get(title, 0) + 1
+            name = title if names[title] == 1 else f"{title} ({names[title]})"
+            item: PolicyItem = PolicyItem.from_parent(self, name=name, runner=opened, index=index)
+            yield item
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException]) -> Any:  # type: ignore[override]
+        """The errors of the file as they are shown everywhere."""
+        if isinstance(excinfo.value, PolicyErrors):
+            from agentpolicy.language.render import render_all
+
+            return render_all(excinfo.value.diagnostics)
+        return super().repr_failure(excinfo)
+
+
+class PolicyErrors(Exception):
+    """A policy file that cannot be used; ``diagnostics`` say why."""
+
+    def __init__(self, diagnostics: tuple[Any, ...]) -> None:
+        super().__init__(f"{len(diagnostics)} errors")
+        self.diagnostics = diagnostics
+
+
+class NotPassed(Exception):
+    """A test or proof that did not pass."""
+
+    def __init__(self, result: Result) -> None:
+        super().__init__(result.title)
+        self.result = result
 
 
 class PolicyItem(pytest.Item):
     """One test or proof."""
 
-    def __init__(self, *, outcome: Outcome | None = None, diagnostics: tuple[Any, ...] = (), **kwargs: Any) -> None:
+    def __init__(self, *, runner: Runner, index: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._diagnostics = diagnostics if outcome is None else outcome.diagnostics
-        self._line = 0 if outcome is None else outcome.place.line - 1
+        self._runner = runner
+        self._index = index
 
     def runtest(self) -> None:
-        """Fail with what was found."""
-        if self._diagnostics:
-            from agentpolicy.language.source import PolicyError
+        """Run it.
 
-            raise PolicyError(self._diagnostics)
+        Raises:
+            NotPassed: it failed, or could not be run.
+        """
+        result = self._runner.run(self._index)
+        if result.outcome != "passed":
+            raise NotPassed(result)
 
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> str:
-        """The rendered diagnostics, without a traceback."""
-        return str(excinfo.value)
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """What is wrong, underlined in the policy."""
+        if isinstance(excinfo.value, NotPassed):
+            return "\n\n".join(finding.text() for finding in excinfo.value.result.findings)
+        return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int, str]:
-        """Where the test stands."""
-        return self.path, self._line, self.name
+        """Where it stands."""
+        return self.path, self._runner.line(self._index) - 1, self.name

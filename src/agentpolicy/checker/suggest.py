@@ -107,7 +107,9 @@ def rule_id(effect: Effect, taken: Container[str]) -> str:
 
 
 def _plain(text: str) -> str:
-    return "".join("*" if letter in _SPECIAL or is_forbidden(letter) or letter in "\t\n\r" else letter for letter in text)
+    return "".join(
+        "*" if letter in _SPECIAL or is_forbidden(letter) or letter in "\t\n\r" else letter for letter in text
+    )
 
 
 def _word(word: str) -> str:

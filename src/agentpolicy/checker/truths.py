@@ -9,7 +9,7 @@ from attrs import field, frozen
 
 from agentpolicy.compiler import logic
 from agentpolicy.compiler.bind import Bindings
-from agentpolicy.compiler.match import value_test
+from agentpolicy.compiler.match import Readable, value_test
 from agentpolicy.language import checked as c
 from agentpolicy.language.check import operands
 from agentpolicy.language.vocabulary import family
@@ -167,7 +167,7 @@ class Conditions:
             case _:
                 return logic.truth(values[0])
 
-    def _globs(self, globs: tuple[c.Glob, ...], left: c.Operand, wide: bool, world: World) -> Callable[[str], bool]:
+    def _globs(self, globs: tuple[c.Glob, ...], left: c.Operand, wide: bool, world: World) -> Readable:
         patterns = [pattern for glob in globs for pattern in self._bindings.patterns(glob)]
         kind = globs[0].kind if globs else "text"
         return value_test(kind, patterns, itself=_itself(left, wide, world), wide=wide)

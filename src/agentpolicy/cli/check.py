@@ -16,7 +16,6 @@ from agentpolicy.language.load import check_program
 from agentpolicy.language.render import as_json, render_all
 from agentpolicy.language.source import Diagnostic, PolicyError
 
-
 #: What is found when a file cannot be read as text at all.
 _UNREADABLE = frozenset({"AP120", "AP121", "AP122", "AP408"})
 

@@ -109,7 +109,7 @@ class Stage:
             self._git("push", "--quiet", "origin", "main")
 
     def _git(self, *words: str) -> None:
-        subprocess.run(  # noqa: S603 - words of our own
+        subprocess.run(
             ["git", *words],  # noqa: S607 - the user's git is the one to use
             cwd=self.workspace, env=environment(), stdin=subprocess.DEVNULL, capture_output=True, check=True,
         )  # fmt: skip

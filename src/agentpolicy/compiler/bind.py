@@ -15,8 +15,9 @@ from attrs import field, frozen
 from agentpolicy.language.checked import Constant, Glob, ParamDecl, Program, Scalar
 from agentpolicy.language.findings import Findings
 from agentpolicy.language.globs import expand_braces
-from agentpolicy.language.patterns import DOLLAR, PARAMETER, check_bound
+from agentpolicy.language.patterns import DOLLAR, PARAMETER, check_bound, closed, opened
 from agentpolicy.language.scope import suggestion
+from agentpolicy.language.source import Diagnostic, PolicyError
 
 Bound = Scalar | tuple[Scalar, ...]
 
@@ -57,9 +58,12 @@ class Bindings:
         """The concrete patterns that a written one stands for.
 
         Raises:
-            PolicyError: AP404 where a parameter's value makes no host or port.
+            PolicyError: AP404 where a parameter's value makes no host, port or word.
         """
-        texts = expand_braces(self.text(glob.text))
+        # Braces are opened first: a comma in a parameter's value is part of a name.
+        texts = [self.text(opened(text)) for text in expand_braces(closed(glob.text))]
+        if glob.kind == "argv":
+            self._one_word(glob)
         if glob.kind != "path":
             if "${" in glob.text:
                 findings = Findings()
@@ -77,6 +81,18 @@ class Bindings:
             if head:
                 found[self.led(head) + rest] = None
         return tuple(found)
+
+    def _one_word(self, glob: Glob) -> None:
+        """Parameters stand for parts of one word.
+
+        Raises:
+            PolicyError: AP404 for a value with a blank in it.
+        """
+        for found in PARAMETER.finditer(glob.text):
+            if any(letter.isspace() for letter in _as_text(self.params.get(found.group(1), ""))):
+                name = found.group(1)
+                message = f"the parameter `{name}` holds a blank and cannot stand in a command pattern"
+                raise PolicyError((Diagnostic("AP404", message, glob.place.source, glob.place.span),))
 
     def led(self, head: str) -> str:
         """Where a literal head of a pattern leads."""

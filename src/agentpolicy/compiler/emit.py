@@ -15,6 +15,7 @@ from attrs import frozen
 from agentpolicy.compiler.bind import Bindings
 from agentpolicy.compiler.expression import Constants, Emitter
 from agentpolicy.compiler.inline import Inline
+from agentpolicy.compiler.match import plain_host
 from agentpolicy.compiler.tables import Alternative, argv_tables, host_tables, path_tables, tool_tables
 from agentpolicy.compiler.verdict import ALLOW, ASK, OUTCOMES
 from agentpolicy.language import checked as c
@@ -182,7 +183,7 @@ class LayerEmitter:
     def _action(self, action: str, rules: list[RankedRule]) -> None:
         name = "decide_" + action.replace(".", "_")
         self._line(f"def {name}(e, s):")
-        self._line(f"    if {_CAREFUL[family(action)]}:")
+        self._line(f"    if {self._careful(action, rules)}:")
         self._line(f"        return careful(e, s, {action!r})")
         if (
             sum(len(one.subject or ()) + len(one.excepts) + 1 for one in rules) - len(rules) <= INLINE_MAX
@@ -192,6 +193,12 @@ class LayerEmitter:
         else:
             self._look_up(action, rules)
         self._line("")
+
+    def _careful(self, action: str, rules: list[RankedRule]) -> str:
+        """When the function must hand the effect on; bare hosts too, where a pattern asks for more than a host."""
+        patterns = [pattern for one in rules for pattern in (*(one.subject or ()), *one.excepts)]
+        bare = family(action) == "net" and any(not plain_host(pattern) for pattern in patterns)
+        return _CAREFUL[family(action)] + (" or e.path is None" if bare else "")
 
     def _prologue(self, action: str, rules: list[RankedRule]) -> None:
         match family(action):

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from attrs import define, field
 
 from agentpolicy.compiler.bind import Bindings, Bound
+from agentpolicy.compiler.match import READ
 from agentpolicy.language import checked as c
 from agentpolicy.language.vocabulary import family
 
@@ -163,7 +164,7 @@ class Emitter:
         left = self._operand(node.left)
         if node.values is None:
             test = self._test(node.globs, node.left, negated)
-            if left.unsure or _type(node.left) == "any":
+            if left.unsure or _type(node.left) == "any" or _reads(node.globs):
                 return Code(f"matched({test}, {left.text})", unsure=True)
             return Code(f"{test}({left.text})", unsure=False)
         values = self._literal(node.values)
@@ -177,7 +178,7 @@ class Emitter:
         if node.values is None:
             test = self._test(node.globs, node.left, negated)
             word = "any" if node.quantifier == "any" else "all"
-            if known:
+            if known and not _reads(node.globs):
                 return Code(f"{word}(map({test}, {left.text}))", unsure=False)
             return Code(f"{word}_matched({test}, {left.text})", unsure=True)
         values = self._literal(node.values)
@@ -251,6 +252,11 @@ class Emitter:
     def _fresh(self) -> str:
         self._counter += 1
         return f"t{self._counter}"
+
+
+def _reads(globs: tuple[c.Glob, ...]) -> bool:
+    """Whether values have to be read before patterns are held against them."""
+    return any(glob.kind in READ for glob in globs)
 
 
 def _type(operand: c.Operand) -> str:

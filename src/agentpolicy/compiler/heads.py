@@ -1,4 +1,4 @@
-"""Where many literal heads of patterns lead, and where many programs are, asking the disk as little as the answer allows."""
+"""Where literal heads of patterns lead, and where programs are, asking the disk as little as the answer allows."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ class Inline:
         """An expression that is true where one of the patterns matches."""
         match self._family:
             case "fs":
-                parts = self._paths(patterns, "p", itself)
+                parts = self._paths(patterns, itself)
             case "exec":
                 parts = [self._argv(pattern, wide) for pattern in patterns]
             case "net":
@@ -33,7 +33,7 @@ class Inline:
     def _name(self, *row: object) -> str:
         return self._constants.name(*row)
 
-    def _paths(self, patterns: tuple[str, ...], value: str, itself: bool) -> list[str]:
+    def _paths(self, patterns: tuple[str, ...], itself: bool) -> list[str]:
         exact: list[str] = []
         starts: list[str] = []
         ends: list[str] = []
@@ -62,16 +62,16 @@ class Inline:
                     others.append(pattern)
         parts: list[str] = []
         if starts:
-            parts.append(f"{value}.startswith({self._one_or_all(starts)})")
+            parts.append(f"p.startswith({self._one_or_all(starts)})")
         if ends:
-            parts.append(f"{value}.endswith({self._one_or_all(ends)})")
+            parts.append(f"p.endswith({self._one_or_all(ends)})")
         if len(exact) == 1:
-            parts.append(f"{value} == {self._name('value', exact[0])}")
+            parts.append(f"p == {self._name('value', exact[0])}")
         elif exact:
-            parts.append(f"{value} in {self._name('set', tuple(exact))}")
-        parts += [f"{self._name('value', key)} in {value}" for key in inner]
+            parts.append(f"p in {self._name('set', tuple(exact))}")
+        parts += [f"{self._name('value', key)} in p" for key in inner]
         if others:
-            parts.append(f"{self._name('test', 'path', tuple(others), itself, itself)}({value})")
+            parts.append(f"{self._name('test', 'path', tuple(others), itself, itself)}(p)")
         return parts
 
     def _one_or_all(self, keys: list[str]) -> str:
@@ -110,7 +110,7 @@ class Inline:
         elif "*" not in address.host:
             tests.append(f"host == {self._name('value', address.host)}")
         elif address.host != "*":
-            tests.append(f"{self._name('test', 'host', (address.host,), wide, wide)}(host)")
+            tests.append(f"{self._name('host', address.host)}(host)")
         if address.scheme is not None:
             tests.append(f"e.scheme == {self._name('value', address.scheme)}")
         if address.port is None:
@@ -119,7 +119,7 @@ class Inline:
         elif address.port != "*":
             tests.append(f"e.port == {self._name('value', address.port)}")
         if address.path is not None and address.path != "/**":
-            tests.append("(" + " or ".join(self._paths((address.path,), "e.path", wide)) + ")")
+            tests.append(f"{self._name('url path', address.path, wide)}(e.path)")
         return "(" + " and ".join(tests) + ")" if tests else "True"
 
     def _names(self, patterns: tuple[str, ...]) -> list[str]:

@@ -66,7 +66,7 @@ def among(value: Any, values: Any) -> bool | None:
     return True if True in found else None if None in found else False
 
 
-def matched(test: Callable[[str], bool], value: Any) -> bool | None:
+def matched(test: Callable[[str], bool | None], value: Any) -> bool | None:
     """Whether a text value is matched by patterns."""
     return test(value) if isinstance(value, str) else None
 
@@ -87,7 +87,7 @@ def all_among(many: Any, values: Any) -> bool | None:
     return False if False in found else None if None in found else True
 
 
-def any_matched(test: Callable[[str], bool], many: Any) -> bool | None:
+def any_matched(test: Callable[[str], bool | None], many: Any) -> bool | None:
     """Whether some element of a list is matched by patterns."""
     if not isinstance(many, list | tuple):
         return None
@@ -95,7 +95,7 @@ def any_matched(test: Callable[[str], bool], many: Any) -> bool | None:
     return True if True in found else None if None in found else False
 
 
-def all_matched(test: Callable[[str], bool], many: Any) -> bool | None:
+def all_matched(test: Callable[[str], bool | None], many: Any) -> bool | None:
     """Whether every element of a list is matched by patterns; true of an empty list."""
     if not isinstance(many, list | tuple):
         return None

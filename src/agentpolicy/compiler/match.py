@@ -17,6 +17,10 @@ from agentpolicy.effects.urls import canonical_host, net_effect
 from agentpolicy.language.globs import match_parts, match_star
 
 Test = Callable[[str], bool]
+#: A test of a value that has to be read first; None where it cannot be.
+Readable = Callable[[str], "bool | None"]
+#: Types of sets whose values have to be read first.
+READ = frozenset({"url", "host"})
 #: Three-valued match of a subject: the effect, and the name of its file that is being judged.
 Subject = Callable[[Effect, "str | None"], "bool | None"]
 
@@ -174,6 +178,12 @@ class Address:
         self.path = "/" + path if slash else None
 
 
+def plain_host(pattern: str) -> bool:
+    """Whether an address pattern asks for nothing but a host."""
+    address = Address(pattern)
+    return address.scheme is None and address.path in {None, "/**"} and address.port in {None, "*"}
+
+
 def _pattern_host(host: str) -> str:
     if "*" not in host:
         return canonical_host(host) or host.lower()
@@ -203,13 +213,9 @@ def net_subject(pattern: str, wide: bool) -> Subject:
     """Three-valued match of one address pattern."""
     address = Address(pattern)
     host = host_test(address.host)
-    path = None if address.path is None or address.path == "/**" else path_test(address.path, wide)
-    anywhere = (
-        address.host == "*"
-        and address.scheme is None
-        and path is None
-        and (address.port == "*" or (wide and address.port is None))
-    )
+    path = None if address.path is None or address.path == "/**" else url_path_test(address.path, wide)
+    any_port = address.port == "*" or (address.port is None and wide)
+    anywhere = address.host == "*" and address.scheme is None and path is None and any_port
 
     def match(effect: Effect, name: str | None) -> bool | None:
         assert isinstance(effect, NetEffect)
@@ -217,25 +223,51 @@ def net_subject(pattern: str, wide: bool) -> Subject:
             return True
         if effect.host is None:
             return None
+        value = standard(effect, effect.host)
         if effect.opaque and effect.path is not None:
             # Clients disagree about this address: what the standard reads counts only towards the stricter answer.
-            value = standard(effect, effect.host)
             return value if value is wide else None
-        return standard(effect, effect.host)
+        return value
 
     def standard(effect: NetEffect, known: str) -> bool | None:
-        if not host(known) or (address.scheme is not None and effect.scheme != address.scheme):
+        if not host(known):
             return False
-        if address.port is None:
-            if not wide and not effect.usual_port:
-                return False
-        elif address.port != "*" and effect.port != address.port:
-            return False
-        if path is None:
-            return True
-        return None if effect.path is None else path(effect.path)
+        parts: list[bool | None] = []
+        if address.scheme is not None:
+            parts.append(None if effect.scheme is None else effect.scheme == address.scheme)
+        if not any_port:
+            if address.port is None:
+                parts.append(effect.usual_port)
+            else:
+                parts.append(None if effect.port is None else effect.port == address.port)
+        if path is not None:
+            parts.append(None if effect.path is None else path(effect.path))
+        return False if False in parts else None if None in parts else True
 
     return match
+
+
+def url_path_test(pattern: str, wide: bool) -> Test:
+    """Whether the path of a URL matches.
+
+    Some servers fold empty segments (``//x``, ``x/``) and others do not: wide patterns match under either reading,
+    narrow ones under both.
+    """
+    plain = path_test(pattern, wide)
+    folded, literal = segments(pattern), pattern.split("/")[1:]
+    if not wide:
+        folded, literal = (
+            [*parts[:-1], "*", "**"] if len(parts) > 1 and parts[-1] == "**" else parts for parts in (folded, literal)
+        )
+    odd = "//" in pattern or pattern.endswith("/")
+
+    def test(path: str) -> bool:
+        if not odd and "//" not in path and path[-1:] != "/":
+            return plain(path)
+        readings = match_parts(folded, segments(path)), match_parts(literal, path.split("/")[1:])
+        return any(readings) if wide else all(readings)
+
+    return test
 
 
 # --- subjects -----------------------------------------------------------------
@@ -316,15 +348,40 @@ def _tool_subject(patterns: Sequence[str]) -> Subject:
 # --- values in conditions -----------------------------------------------------
 
 
-def value_test(kind: str, patterns: Sequence[str], *, itself: bool, wide: bool) -> Test:
-    """Whether a text value is matched by one of a set's patterns, read as the set's type says."""
-    tests = [_one_value(kind, pattern, itself, wide) for pattern in patterns]
+def value_test(kind: str, patterns: Sequence[str], *, itself: bool, wide: bool) -> Test | Readable:
+    """Whether a text value is matched by one of a set's patterns, read as the set's type says.
+
+    Of the types in ``READ`` a value may be unreadable: the answer is None then.
+    """
+    if kind in READ:
+        read = [_host_value(pattern) if kind == "host" else _url_value(pattern, wide) for pattern in patterns]
+        return lambda value: _either([one(value) for one in read])
+    tests = [_one_value(kind, pattern, itself) for pattern in patterns]
     if len(tests) == 1:
         return tests[0]
     return lambda value: any(test(value) for test in tests)
 
 
-def _one_value(kind: str, pattern: str, itself: bool, wide: bool) -> Test:
+def _either(values: list[bool | None]) -> bool | None:
+    return True if True in values else None if None in values else False
+
+
+def _host_value(pattern: str) -> Readable:
+    test = host_test(pattern)
+
+    def match(value: str) -> bool | None:
+        host = canonical_host(value)
+        return True if pattern == "*" else None if host is None else test(host)
+
+    return match
+
+
+def _url_value(pattern: str, wide: bool) -> Readable:
+    match = net_subject(pattern, wide)
+    return lambda value: match(net_effect("net.get", value), None)
+
+
+def _one_value(kind: str, pattern: str, itself: bool) -> Test:
     match kind:
         case "path":
             return path_test(pattern, itself)
@@ -334,23 +391,8 @@ def _one_value(kind: str, pattern: str, itself: bool, wide: bool) -> Test:
         case "table":
             names = pattern.split(".")
             return lambda value: match_parts(names, value.split("."))
-        case "host":
-            test = host_test(pattern)
-            return lambda value: test(canonical_host(value) or value)
-        case "url":
-            return _url_value(pattern, wide)
         case _:
             return pattern.__eq__ if "*" not in pattern else partial(match_star, pattern)
-
-
-def _url_value(pattern: str, wide: bool) -> Test:
-    match = net_subject(pattern, wide)
-
-    def test(value: str) -> bool:
-        effect = net_effect("net.get", value)
-        return not effect.opaque and match(effect, None) is True
-
-    return test
 
 
 def names_of(effect: Effect) -> tuple[str | None, ...]:

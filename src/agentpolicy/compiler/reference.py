@@ -117,7 +117,10 @@ class _Look:
     def patterns(self, glob: c.Glob) -> list[str]:
         """The concrete patterns of a written one."""
         found: list[str] = []
-        for text in braces(self.text(glob.text)):
+        # Braces are opened before parameters are filled in: a comma in a value is part of a name.
+        shut = re.sub(r"\$\{([^{}$]*)\}", "$\ue002\\1\ue003", glob.text)
+        for one in braces(shut):
+            text = self.text(one.replace("\ue002", "{").replace("\ue003", "}"))
             if glob.kind != "path":
                 found.append(text)
                 continue

@@ -183,13 +183,16 @@ def address_matches(
         return None
     if not host_matches(wanted_host, host):
         return False
-    if not any_scheme and scheme != wanted_scheme:
-        return False
-    if not any_port and not (usual if not wanted_port else port == int(wanted_port)):
-        return False
-    if any_path:
-        return True
-    return None if path is None else url_path_matches("/" + wanted_path, path, wide)
+    met: list[bool | None] = []
+    if not any_scheme:
+        met.append(None if scheme is None else scheme == wanted_scheme)
+    if not any_port and not wanted_port:
+        met.append(usual)
+    elif not any_port:
+        met.append(None if port is None else port == int(wanted_port))
+    if not any_path:
+        met.append(None if path is None else url_path_matches("/" + wanted_path, path, wide))
+    return False if False in met else None if None in met else True
 
 
 def url_path_matches(pattern: str, path: str, wide: bool) -> bool:

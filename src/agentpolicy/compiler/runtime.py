@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from agentpolicy.compiler.expression import known_parts, suffix_of
 from agentpolicy.compiler.logic import HELPERS
-from agentpolicy.compiler.match import Subject, argv_test, names_of, subject, value_test
+from agentpolicy.compiler.match import Subject, argv_test, host_test, names_of, subject, url_path_test, value_test
 from agentpolicy.compiler.verdict import ALLOW, ASK, DENY, Verdict
 from agentpolicy.effects.effect import Effect
 from agentpolicy.language.vocabulary import ACTIONS, family
@@ -182,6 +182,10 @@ class LayerRuntime:
                 return value_test(row[1], row[2], itself=row[3], wide=row[4])
             case "argv":
                 return argv_test(row[1], row[2], self._found)
+            case "url path":
+                return url_path_test(row[1], row[2])
+            case "host":
+                return host_test(row[1])
             case _:
                 return row[1]
 

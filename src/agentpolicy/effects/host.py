@@ -21,6 +21,7 @@ class Files(Protocol):
 
     def exists(self, path: str) -> bool:
         """Whether anything is at an absolute path; true where it cannot be known."""
+        raise NotImplementedError
 
     def listed_programs(self) -> frozenset[str] | None:
         """Every name that ``which`` may find; None where they cannot be listed, or case may be folded."""

@@ -60,7 +60,7 @@ class DiskFiles:
         return True
 
     def listed_programs(self) -> frozenset[str] | None:
-        """The names of everything in the directories of PATH; None where one cannot be listed, or case may be folded."""
+        """Every name in the directories of PATH; None where one cannot be listed, or case may be folded."""
         if sys.platform in {"darwin", "win32"}:
             return None
         found: set[str] = set()

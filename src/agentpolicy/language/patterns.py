@@ -16,10 +16,21 @@ DOLLAR = "\ue000"
 #: Types of parameters that may stand in a pattern.
 INTERPOLATED = frozenset({"path", "text", "host", "number"})
 _STAND_IN = "\ue001"
+_OPEN, _CLOSE = "\ue002", "\ue003"
 
 _OPERATORS = frozenset({"|", "||", "&&", ";", "&", ">", ">>", "<", "<<", "(", ")"})
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*\Z")
 _PORT = re.compile(r"(?:[0-9]{1,5}|\*)\Z")
+
+
+def closed(text: str) -> str:
+    """A text whose ``${name}`` keep out of the way while braces are expanded; ``opened`` puts them back."""
+    return PARAMETER.sub(lambda found: f"${_OPEN}{found.group(1)}{_CLOSE}", text)
+
+
+def opened(text: str) -> str:
+    """The text that ``closed`` was given, or one of its alternatives."""
+    return text.replace(f"${_OPEN}", "${").replace(_CLOSE, "}")
 
 
 def check_glob(glob: Glob, params: Mapping[str, ParamDecl], findings: Findings) -> None:

@@ -1,0 +1,252 @@
+"""The rows of the table: what each measures, against what, and the bound that it is held to."""
+
+from __future__ import annotations
+
+import gc
+import os
+import tempfile
+import time
+import tracemalloc
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from attrs import asdict, frozen
+
+from agentpolicy.compiler import emit
+from agentpolicy.compiler.cache import Cache
+from agentpolicy.effects.call import ToolCall
+from agentpolicy.engine.engine import Engine
+from agentpolicy.engine.policy import Policy
+from benchmarks import handwritten, workload
+from benchmarks.measure import Ratio, each, nothing, ratio, spread
+
+
+@frozen
+class Row:
+    """One line of the table. ``value`` is a ratio, or seconds or megabytes where ``unit`` says so."""
+
+    name: str
+    value: Ratio
+    bound: float | None
+    unit: str = ""
+
+    @property
+    def held(self) -> bool:
+        """Whether the median keeps the bound."""
+        return self.bound is None or self.value.median <= self.bound
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {**asdict(self), "held": self.held}
+
+
+def _raw(policy: Policy) -> Callable[..., Any]:
+    """The engine's own way to an answer, without the method ``Policy.judge`` around it."""
+    answers = policy.answers
+
+    def decide(effect: Any, situation: Any) -> Any:
+        return answers[effect.action](effect, situation)
+
+    return decide
+
+
+def same_answers(policy: Policy, decide: handwritten.Decide, questions: list[workload.Question]) -> None:
+    """Every answer of the two must be equal before anything is timed."""
+    for effect, situation in questions:
+        verdict = policy.judge(effect, situation)
+        if verdict is None or verdict.outcome != decide(effect, situation):
+            raise AssertionError(f"different answers to {effect!r}")
+
+
+def against_functions(
+    name: str, policy: Policy, decide: handwritten.Decide, found: list[Any], bound: float
+) -> Iterator[Row]:
+    """Deciding ready effects, against a hand-written function."""
+    same_answers(policy, decide, found)
+    repeating = workload.hot(found)
+    for stream, kind, held_to in ((found, "distinct", bound), (repeating, "repeating", bound)):
+        other, empty = each(decide, stream), nothing(stream)
+        yield Row(f"{name}, {kind} effects", ratio(each(policy.judge, stream), other, empty=empty, repeat=3), held_to)
+    other, empty = each(decide, found), nothing(found)
+    yield Row(
+        "  the same, generated function alone", ratio(each(_raw_of(policy), found), other, empty=empty, repeat=3), None
+    )
+    for family in ("fs", "net", "exec"):
+        part = [one for one in found if one[0].family == family]
+        other, empty = each(decide, part), nothing(part)
+        yield Row(f"  the same, {family} alone", ratio(each(policy.judge, part), other, empty=empty, repeat=3), None)
+
+
+_raw_of = _raw
+
+
+class Large:
+    """A policy of many generated rules with what goes with it. ``built`` is how long text to ready took, in seconds."""
+
+    def __init__(self, count: int) -> None:
+        self.rules = workload.rules(count)
+        self.text = workload.text(self.rules)
+        start = time.perf_counter()
+        self.policy = Policy.from_text(self.text)
+        self.built = time.perf_counter() - start
+        self.questions = workload.questions(self.rules)
+
+
+def ten_rules() -> Iterator[Row]:
+    """Ten rules against an ``if`` function."""
+    policy = Policy.from_text(workload.SMALL)
+    yield from against_functions(
+        "10 rules ÷ an if function", policy, handwritten.small, workload.small_questions(), 1.5
+    )
+
+
+def many_rules(large: Large) -> Iterator[Row]:
+    """Many rules against a walk of dicts."""
+    name = f"{len(large.rules)} rules ÷ a walk of dicts"
+    yield from against_functions(name, large.policy, handwritten.large(large.rules), large.questions, 1.0)
+
+
+def flat(larger: Large, smaller: Large) -> Iterator[Row]:
+    """Very many rules against few."""
+    same_answers(larger.policy, handwritten.large(larger.rules), larger.questions)
+    for stream, kind, bound in (
+        ([large.questions for large in (larger, smaller)], "distinct", None),
+        ([workload.hot(large.questions) for large in (larger, smaller)], "repeating", 1.6),
+    ):
+        value = ratio(
+            each(larger.policy.judge, stream[0]),
+            each(smaller.policy.judge, stream[1]),
+            empty=nothing(stream[0]),
+            repeat=3,
+        )
+        yield Row(f"{len(larger.rules)} rules ÷ {len(smaller.rules)} rules, {kind} effects", value, bound)
+
+
+def loading(large: Large) -> Iterator[Row]:
+    """Text to ready, from the cache, and what is held in memory."""
+    name = f"{len(large.rules)} rules"
+    with tempfile.TemporaryDirectory() as directory:
+        file = Path(directory) / "large.agp"
+        file.write_text(large.text)
+        cache = Cache(os.path.join(directory, "cache"))
+        cold, warm = [large.built], []
+        for _ in range(2):
+            start = time.perf_counter()
+            Policy.load(file, cache=False)
+            cold.append(time.perf_counter() - start)
+        Policy.load(file, cache=cache)
+        for _ in range(15):
+            gc.collect()
+            start = time.perf_counter()
+            policy = Policy.load(file, cache=cache)
+            warm.append(time.perf_counter() - start)
+            del policy
+        gc.collect()
+        tracemalloc.start()
+        before = tracemalloc.get_traced_memory()[0]
+        policy = Policy.load(file, cache=cache)
+        gc.collect()
+        loaded = tracemalloc.get_traced_memory()[0] - before
+        for effect, situation in large.questions:
+            policy.judge(effect, situation)
+        gc.collect()
+        used = tracemalloc.get_traced_memory()[0] - before
+        tracemalloc.stop()
+    yield Row(f"{name}: text to ready", spread(cold), 5.0, "s")
+    yield Row(f"{name}: from the cache", spread([1000 * one for one in warm]), 50.0, "ms")
+    yield Row(f"{name}: memory held", spread([loaded / 1e6] * 2), 10.0, "MB")
+    yield Row(f"{name}: memory held after {len(large.questions)} answers", spread([used / 1e6] * 2), None, "MB")
+
+
+_TOOLS = """
+tool fetch(url: url) does only net.get url
+tool bash(command: shell) does only exec command
+tool read(path: path) does only fs.read path
+"""
+
+
+def whole_calls(large: Large) -> Iterator[Row]:
+    """From a tool call to a decision, against deciding the ready effect."""
+    engine = Engine(Policy.from_text(large.text + _TOOLS), facts={"trusted": True}, agent="bot")
+    situation = engine.situation(engine.policy, {"trusted": True}, engine.agent, engine.user, None)
+    decide, judge = engine.decide, engine.policy.judge
+
+    def call(tool: str, args: dict[str, Any]) -> Any:
+        return decide(ToolCall(tool, args))
+
+    effects = [effect for effect, _ in large.questions]
+    plain: dict[str, list[tuple[str, dict[str, Any], Any]]] = {
+        "address": [("fetch", {"url": f"https://{e.host}{e.path}"}, e) for e in effects if e.family == "net" and e.usual_port],
+        "command": [("bash", {"command": " ".join(e.argv)}, e) for e in effects if e.family == "exec"],
+        "path": [("read", {"path": e.path}, e) for e in effects if e.action == "fs.read"],
+    }  # fmt: skip
+    for kind, made in plain.items():
+        calls = [(tool, args) for tool, args, _ in made]
+        ready = [(effect, situation) for _, _, effect in made]
+        for (tool, args), (effect, _) in zip(calls, ready, strict=True):
+            answer, expected = call(tool, args), judge(effect, situation)
+            if (answer.effects[0] != effect and kind != "command") or expected is None or answer.rule != expected.rule:
+                raise AssertionError(f"different answers to {args}: {answer} and {expected and expected.rule}")
+        value = ratio(each(call, calls), each(judge, ready), empty=nothing(calls), repeat=3)
+        yield Row(f"tool call in, decision out ÷ deciding, {kind}", value, 3.0)
+        if kind == "path":
+            resolve, paths = os.path.realpath, [(args["path"], False) for _, args in calls]
+
+            def real(path: str, _: bool) -> Any:
+                return resolve(path)
+
+            yield Row(
+                "the same ÷ one os.path.realpath, path",
+                ratio(each(call, calls), each(real, paths), empty=nothing(calls), repeat=3),
+                1.5,
+            )
+
+
+def history(large: Large) -> Iterator[Row]:
+    """A session that has decided much against one that has decided little."""
+    engine = Engine(Policy.from_text(large.text + _TOOLS), facts={"trusted": True}, agent="bot")
+    calls = [
+        ToolCall("bash", {"command": " ".join(effect.argv)}) if effect.family == "exec"
+        else ToolCall("fetch", {"url": f"https://{effect.host}{effect.path}"})
+        for effect, _ in large.questions
+        if effect.family in {"exec", "net"}
+    ]  # fmt: skip
+    long, short = engine.session(), engine.session()
+    for at in range(100_000):
+        long.decide(calls[at % len(calls)])
+    for call in calls[:10]:
+        short.decide(call)
+    stream = [(call, None) for call in calls]
+
+    def later(call: ToolCall, _: None) -> Any:
+        return long.decide(call)
+
+    def sooner(call: ToolCall, _: None) -> Any:
+        return short.decide(call)
+
+    value = ratio(each(later, stream), each(sooner, stream), empty=nothing(stream), repeat=3)
+    yield Row("after 100000 decisions of a session ÷ after 10", value, 1.1)
+
+
+def crossover() -> list[dict[str, Any]]:
+    """Inline tests against tables, for small rule sets of one action."""
+    found: list[dict[str, Any]] = []
+    kept = emit.INLINE_MAX
+    for action in ("fs.read", "net.get", "exec"):
+        for count in (2, 4, 6, 8, 10, 12, 16, 24):
+            rules = [one for one in workload.rules(40 * count) if one.action == action][:count]
+            text = workload.text(rules)
+            try:
+                emit.INLINE_MAX = 10**6
+                inline = Policy.from_text(text)
+                emit.INLINE_MAX = -1
+                tables = Policy.from_text(text)
+            finally:
+                emit.INLINE_MAX = kept
+            stream = [one for one in workload.questions(rules, 1000) if one[0].action == action]
+            value = ratio(
+                each(inline.judge, stream), each(tables.judge, stream), empty=nothing(stream), rounds=11, repeat=3
+            )
+            found.append({"action": action, "patterns": count, "ratio": asdict(value)})
+    return found
