@@ -527,6 +527,31 @@ def test_a_session_follows_a_swap() -> None:
     assert not session.decide(ToolCall.of("exec", ["ls"])).allowed
 
 
+def test_facts_of_every_type_are_checked() -> None:
+    text = 'policy p version "1"\nfact b: bool\nfact l: [number]\nfact a: argv\nfact t: path\nallow r: exec any when b and l == [1] and a == ["x"] and t == "/x"\n'
+    good = {"b": True, "l": [1], "a": ["x"], "t": "/x"}
+    assert_allows(engine(text, facts=good), ToolCall.of("exec", ["ls"]), by="r")
+    for name, value in {"b": 1, "l": ["1"], "a": "x", "t": 3}.items():
+        with pytest.raises(FactError, match=f"the fact `{name}`"):
+            engine(text, facts={**good, name: value})
+
+
+def test_names_of_unknown_tools_do_not_pile_up() -> None:
+    e = engine()
+    for at in range(5000):
+        e.decide(ToolCall(f"tool{at}", {}))
+    assert len(e.policy._named) <= 4096
+
+
+def test_a_policy_can_be_read(tmp_path: Path) -> None:
+    e = engine()
+    assert repr(e.policy).startswith("<Policy p 1 sha256:")
+    assert "# K0 = " in e.policy.generated
+    assert repr(e.session(id="s")) == "<Session s>"
+    assert "Decision deny by default" in repr(e.decide(bash("ls")))
+    assert "Verdict(deny by default" in repr(e.decide(bash("ls")).verdict)
+
+
 def test_many_threads_decide_while_the_policy_is_swapped() -> None:
     e = engine('policy p version "1"\nallow ls: exec "ls **"\n')
     policies = [Policy.from_text(f'policy p version "{at}"\nallow ls: exec "ls **"\n') for at in range(3)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Annotated, Any, Literal, Optional, TypedDict
@@ -299,6 +299,18 @@ def test_what_is_no_part_of_the_call_can_be_left_out(engine: Engine) -> None:
         def other(ctx: Context, path: Annotated[str, Reads]) -> None: ...
 
 
+class Connection:
+    pass
+
+
+class Name(str):
+    __slots__ = ()
+
+
+class Table(dict[str, int]):
+    pass
+
+
 class Row(TypedDict):
     a: int
 
@@ -361,6 +373,57 @@ def test_decoration_fails_where_a_mark_does_not_fit(engine: Engine) -> None:
     fails(engine, number, "stands on text")
     fails(engine, table, "stands on text")
     fails(engine, late, "cannot be read here")
+
+
+def test_types_of_every_kind_are_read(engine: Engine) -> None:
+    @guard(engine, name="kinds")
+    def kinds(
+        path: Annotated[str, Reads],
+        flag: bool,
+        ratio: float,
+        pairs: list[tuple[int, str]],
+        numbers: Sequence[int],
+        mixed: Literal["a", 1],
+        nested: list[Annotated[str, "note"]],
+        spread: tuple[str, ...],
+        either: str | Path,
+        text: Name,
+        table: Table,
+        plain: list,  # type: ignore[type-arg]
+        start: tuple[int, ...] = (1, 2),
+        other: object = object,
+        cwd: str = "/w",
+    ) -> None: ...
+
+    shape = engine.shape("kinds")
+    assert shape is not None
+    told = {name: kind for name, (kind, _, _) in shape.parameters.items()}
+    assert told == {
+        "path": "path", "flag": "bool", "ratio": "number", "pairs": "any", "numbers": "[number]", "mixed": "any",
+        "nested": "[text]", "spread": "[text]", "either": "path", "text": "text", "table": "any", "plain": "any",
+        "start": "[number]", "other": "any", "cwd": "path",
+    }  # fmt: skip
+    assert shape.parameters["start"][2] == (1, 2)
+    assert shape.parameters["other"][2] is None
+    assert shape.effects == (("fs.read", "path", "cwd"),)
+
+
+def test_a_parameter_that_no_policy_can_judge_is_refused_at_decoration(engine: Engine) -> None:
+    def query(path: Annotated[str, Reads], connection: Connection) -> None: ...
+
+    fails(engine, query, "no policy can judge the parameter `connection` of type `Connection`")
+
+
+def test_an_outcome_that_cannot_be_recorded_is_counted(engine: Engine, recorder: MemoryRecorder) -> None:
+    @guard(engine)
+    def note(text: str) -> str:
+        recorder.fail = True
+        return "ran"
+
+    assert note("x") == "ran"
+    assert engine.lost == 1
+    with pytest.raises(Denied, match="could not be recorded"):
+        note("x")
 
 
 def test_a_policy_line_and_an_annotation_add_up(engine: Engine) -> None:

@@ -17,7 +17,7 @@ from agentpolicy.compiler.expression import Constants, Emitter
 from agentpolicy.compiler.inline import Inline
 from agentpolicy.compiler.match import plain_host
 from agentpolicy.compiler.tables import Alternative, argv_tables, host_tables, path_tables, tool_tables
-from agentpolicy.compiler.verdict import ALLOW, ASK, OUTCOMES
+from agentpolicy.compiler.verdict import ALLOW, OUTCOMES
 from agentpolicy.language import checked as c
 from agentpolicy.language.check import operands, walk_test
 from agentpolicy.language.vocabulary import ACTIONS, family
@@ -27,10 +27,10 @@ INLINE_MAX = 8
 
 #: When the generated function must hand the effect to the careful evaluation, by family.
 _CAREFUL = {
-    "fs": "not e.single or s.lacking",
-    "exec": "e.opaque or e.guarded or s.lacking",
-    "net": "e.opaque or s.lacking",
-    "tool": "e.answered or s.lacking",
+    "fs": "not e.single",
+    "exec": "e.opaque or e.guarded",
+    "net": "e.opaque",
+    "tool": "e.answered",
     "sql": "True",
 }
 
@@ -141,8 +141,7 @@ class LayerEmitter:
         if rule.condition is not None:
             nodes = [operand for node in walk_test(rule.condition) for operand in operands(node)]
             guard = any(isinstance(one, c.Attribute) and one.name in {"elevated", "env"} for one in nodes)
-            required = [one for one in nodes if isinstance(one, c.FactName) and not one.type.endswith("?")]
-            facts = tuple(dict.fromkeys(one.name for one in required))
+            facts = required_facts(rule)
             for action in rule.actions:
                 emitter = Emitter(action, rule.effect, self._bindings, self._constants, fast=False)
                 conditions[action] = self._function("c", emitter.test(rule.condition).text, rule)
@@ -182,23 +181,36 @@ class LayerEmitter:
 
     def _action(self, action: str, rules: list[RankedRule]) -> None:
         name = "decide_" + action.replace(".", "_")
+        inline = (
+            sum(len(one.subject or ()) + len(one.excepts) for one in rules) <= INLINE_MAX
+            and len(rules) <= 2 * INLINE_MAX
+        )
+        conditions = {} if inline else self._conditions(action, rules)
         self._line(f"def {name}(e, s):")
         self._line(f"    if {self._careful(action, rules)}:")
         self._line(f"        return careful(e, s, {action!r})")
-        if (
-            sum(len(one.subject or ()) + len(one.excepts) + 1 for one in rules) - len(rules) <= INLINE_MAX
-            and len(rules) <= 2 * INLINE_MAX
-        ):
+        if inline:
             self._inline(action, rules)
         else:
-            self._look_up(action, rules)
+            self._look_up(action, rules, conditions)
         self._line("")
+
+    def _conditions(self, action: str, rules: list[RankedRule]) -> dict[int, str]:
+        """By rank, what is left to ask of a rule with a condition and no exception once its pattern was looked up."""
+        found: dict[int, str] = {}
+        for one in rules:
+            if one.rule.condition is not None and not one.excepts:
+                emitter = Emitter(action, one.rule.effect, self._bindings, self._constants, fast=True)
+                found[one.rank] = self._function("f", emitter.test(one.rule.condition).text, one.rule)
+        return found
 
     def _careful(self, action: str, rules: list[RankedRule]) -> str:
         """When the function must hand the effect on; bare hosts too, where a pattern asks for more than a host."""
         patterns = [pattern for one in rules for pattern in (*(one.subject or ()), *one.excepts)]
         bare = family(action) == "net" and any(not plain_host(pattern) for pattern in patterns)
-        return _CAREFUL[family(action)] + (" or e.path is None" if bare else "")
+        # A fact that is lacking matters where a rule reads one.
+        facts = any(required_facts(one.rule) for one in rules)
+        return _CAREFUL[family(action)] + (" or e.path is None" if bare else "") + (" or s.lacking" if facts else "")
 
     def _prologue(self, action: str, rules: list[RankedRule]) -> None:
         match family(action):
@@ -207,14 +219,15 @@ class LayerEmitter:
             case "exec":
                 self._line("    p = None")
                 self._line("    argv = e.argv")
-                self._line("    first = argv[1] if len(argv) > 1 else ''")
                 if any(
                     one.wide != bool(part is one.excepts)
                     for one in rules
                     for part in (one.subject or (), one.excepts)
                     if part
                 ):
-                    self._line("    base = e.program.rpartition('/')[2] if '/' in e.program else e.program")
+                    self._line("    base = e.program")
+                    self._line("    if '/' in base:")
+                    self._line("        base = base.rpartition('/')[2]")
             case "net":
                 self._line("    p = None")
                 self._line("    host = e.host")
@@ -275,7 +288,7 @@ class LayerEmitter:
 
     # --- large rule sets -----------------------------------------------------------
 
-    def _look_up(self, action: str, rules: list[RankedRule]) -> None:
+    def _look_up(self, action: str, rules: list[RankedRule], conditions: dict[int, str]) -> None:
         nothing = len(self._rules)
         alternatives = [
             Alternative(one.rank, pattern, one.wide, one.itself(action), not one.excepts and one.rule.condition is None)
@@ -291,17 +304,18 @@ class LayerEmitter:
                 tables = host_tables(alternatives, nothing)
             case _:
                 tables = tool_tables(alternatives, nothing)
-        tables["asks_end"] = sum(1 for one in self._rules if one.severity <= ASK)
+        loose = tables.pop("loose")
+        tables["only"] = {rank: name for rank, name in conditions.items() if rank not in loose}
         self._tables[action] = tables
         prefix = action.replace(".", "_")
-        self._line(f"    best, more = {prefix}_everywhere")
         lines = {"fs": _fs_lines, "exec": _exec_lines, "net": _net_lines}.get(family(action), _tool_lines)(
             tables, prefix, action
         )
         for line in lines:
             self._line("    " + line)
         self._line("    if more:")
-        self._line(f"        return weigh(best, more, e, s, {action!r})")
+        path = "p" if family(action) == "fs" else "None"
+        self._line(f"        return weigh(best, more, e, s, {path}, {prefix}_only, {action!r})")
         self._line(f"    return V[best] if best < {nothing} else D[{action!r}]")
 
 
@@ -309,12 +323,22 @@ def _grouped(text: str) -> str:
     return text if text.startswith("(") and text.endswith(")") else f"({text})"
 
 
-def _take(found: str) -> list[str]:
+def required_facts(rule: c.CheckedRule) -> tuple[str, ...]:
+    """The facts without which a rule's condition cannot be told."""
+    if rule.condition is None:
+        return ()
+    nodes = [operand for node in walk_test(rule.condition) for operand in operands(node)]
+    required = [one for one in nodes if isinstance(one, c.FactName) and not one.type.endswith("?")]
+    return tuple(dict.fromkeys(one.name for one in required))
+
+
+def _take(entry: str) -> list[str]:
     return [
-        f"    if {found}[0] < best:",
-        f"        best = {found}[0]",
-        f"    if {found}[1]:",
-        f"        more += {found}[1]",
+        f"    sure, open = {entry}",
+        "    if sure < best:",
+        "        best = sure",
+        "    if open:",
+        "        more += open",
     ]
 
 
@@ -327,15 +351,14 @@ def _rest(tables: dict[str, Any], prefix: str) -> list[str]:
 
 
 def _fs_lines(tables: dict[str, Any], prefix: str, action: str) -> list[str]:
-    lines = ["p = e.path"]
+    lines = [f"best, more = {prefix}_everywhere", "p = e.path"]
     if tables["keys"]:
         lines += [
             f"i = bisect({prefix}_keys, p) - 1",
             f"while i >= 0 and not p.startswith({prefix}_keys[i]):",
             f"    i = {prefix}_parents[i]",
             "if i >= 0:",
-            f"    hit = {prefix}_trees[i]",
-            *_take("hit"),
+            *_take(f"{prefix}_trees[i]"),
         ]
     if tables["exact"]:
         lines += _probe(f"{prefix}_exact.get(p)")
@@ -353,41 +376,59 @@ def _fs_lines(tables: dict[str, Any], prefix: str, action: str) -> list[str]:
 
 
 def _exec_lines(tables: dict[str, Any], prefix: str, action: str) -> list[str]:
-    lines = ["argv = e.argv", "program = e.program", "first = argv[1] if len(argv) > 1 else ''"]
+    moved = "first[:1] == '-'"
+    if any(count > 1 for count in tables["deep"].values()):
+        moved = f"({moved} or depth > 1 and any(word[:1] == '-' for word in argv[2:depth + 1]))"
+    # A program without a directory is found in one look; under a directory its base name and its name are two.
+    lines = [
+        "argv = e.argv",
+        "program = e.program",
+        "first = argv[1] if len(argv) > 1 else ''",
+        "if '/' not in program:",
+        f"    found = {prefix}_plain.get(program)",
+        "    if found is None:",
+        f"        best, more = {prefix}_everywhere",
+        "    else:",
+        "        own, verbs, depth = found",
+        f"        if depth and {moved}:",
+        f"            return careful(e, s, {action!r})",
+        "        best, more = verbs.get(first, own)",
+        "else:",
+        f"    best, more = {prefix}_everywhere",
+    ]
     if tables["wide"]:
-        lines += ["base = program.rpartition('/')[2] if '/' in program else program"]
-        if any(count > 0 for count in tables["deep"].values()):
-            lines += [
-                f"depth = {prefix}_deep.get(base)",
-                "if depth and (first[:1] == '-' or depth > 1 and any(word[:1] == '-' for word in argv[2:depth + 1])):",
-                f"    return careful(e, s, {action!r})",
-            ]
+        lines += [
+            "    base = program.rpartition('/')[2]",
+            f"    depth = {prefix}_deep.get(base)",
+            f"    if depth and {moved}:",
+            f"        return careful(e, s, {action!r})",
+        ]
     for way, key in (("wide", "base"), ("narrow", "program")):
         if tables[way]:
             lines += [
-                f"found = {prefix}_{way}.get({key})",
-                "if found is not None:",
-                "    hit = found[1].get(first, found[0])",
-                *_take("hit"),
+                f"    found = {prefix}_{way}.get({key})",
+                "    if found is not None:",
+                *("    " + line for line in _take("found[1].get(first, found[0])")),
             ]
     return lines + _rest(tables, prefix)
 
 
 def _net_lines(tables: dict[str, Any], prefix: str, action: str) -> list[str]:
-    lines = ["host = e.host", "usual = 1 if e.usual_port else 0"]
+    lines = [f"best, more = {prefix}_everywhere", "host = e.host"]
+    found = _take("found[1] if e.usual_port else found[0]")
     if tables["hosts"]:
-        lines += [f"found = {prefix}_hosts.get(host)", "if found is not None:", "    hit = found[usual]", *_take("hit")]
+        lines += [f"found = {prefix}_hosts.get(host)", "if found is not None:", *found]
     for count in tables["counts"]:
         lines += [
-            f"found = {prefix}_domains.get(host.split('.', -1)[-1])"
-            if count == 1
-            else f"found = {prefix}_domains.get('.'.join(host.rsplit('.', {count})[-{count}:]))",
-            f"if found is not None and host.count('.') >= {count}:",
-            "    hit = found[usual]",
-            *_take("hit"),
+            f"labels = host.rsplit('.', {count})",
+            f"if len(labels) > {count}:",
+            f"    found = {prefix}_domains.get(host[len(labels[0]) + 1:])",
+            "    if found is not None:",
+            *("    " + line for line in found),
         ]
     return lines + _rest(tables, prefix)
 
 
 def _tool_lines(tables: dict[str, Any], prefix: str, action: str) -> list[str]:
-    return (_probe(f"{prefix}_names.get(e.name)") if tables["names"] else []) + _rest(tables, prefix)
+    lines = [f"best, more = {prefix}_everywhere"]
+    return lines + (_probe(f"{prefix}_names.get(e.name)") if tables["names"] else []) + _rest(tables, prefix)

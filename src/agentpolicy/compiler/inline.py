@@ -79,9 +79,8 @@ class Inline:
 
     def _argv(self, pattern: str, wide: bool) -> str:
         words = pattern.split()
-        whole = self._name("argv", pattern, wide)
         if "*" in words[0] or words[0] == "**":
-            return f"{whole}(argv)"
+            return f"{self._name('argv', pattern, wide)}(argv)"
         if wide:
             program = f"base == {self._name('value', base_name(words[0]))}"
         else:
@@ -95,12 +94,13 @@ class Inline:
         if words[-1] == "**" and len(words) == 3 and not any("*" in word for word in words[:-1]):
             first = self._name("value", words[1])
             if not wide or words[1].startswith("-"):
-                return f"({program} and first == {first})"
+                return f"({program} and len(argv) > 1 and argv[1] == {first})"
             # Only behind an option may the subcommand stand elsewhere.
-            return f"({program} and (first == {first} or (first[:1] == '-' and {whole}(argv))))"
+            moved = f"argv[1][:1] == '-' and {self._name('argv', pattern, wide)}(argv)"
+            return f"({program} and len(argv) > 1 and (argv[1] == {first} or ({moved})))"
         if not wide and not any("*" in word for word in words):
             return f"({program} and argv[1:] == {self._name('value', tuple(words[1:]))})"
-        return f"({program} and {whole}(argv))"
+        return f"({program} and {self._name('argv', pattern, wide)}(argv))"
 
     def _address(self, pattern: str, wide: bool) -> str:
         address = Address(pattern)

@@ -134,6 +134,10 @@ class LayerRuntime:
             for name, table in tables.items():
                 self._names[f"{action.replace('.', '_')}_{name}"] = table
         exec(code, self._names)  # noqa: S102 - generated here, constants passed in by name
+        for action, tables in data["tables"].items():
+            self._names[action.replace(".", "_") + "_only"] = {
+                rank: self._names[name] for rank, name in tables["only"].items()
+            }
         self.decide: dict[str, Decide] = {
             action: self._names["decide_" + action.replace(".", "_")] for action in ACTIONS
         }
@@ -252,20 +256,35 @@ class LayerRuntime:
             layer_index=self.index, order=rule.rank, line=row[3],
         )  # fmt: skip
 
-    def weigh(self, best: int, more: tuple[int, ...], e: Effect, s: Situation, action: str) -> Verdict | None:
-        """The answer where tables leave candidates open: ``best`` is certain, ``more`` must be asked."""
+    def weigh(
+        self,
+        best: int,
+        more: tuple[int, ...],
+        e: Effect,
+        s: Situation,
+        p: str | None,
+        only: Mapping[int, Condition],
+        action: str,
+    ) -> Verdict | None:
+        """The answer where tables leave candidates open: ``best`` is certain, ``more`` must be asked.
+
+        Of the rules in ``only`` the tables said everything but the condition.
+        """
         doubt: int | None = None
-        names = names_of(e)
         for rank in sorted(set(more)) if len(more) > 1 else more:
             if rank > best:
                 break
-            rule = self._by_rank.get((action, rank)) or self._rule(action, rank)
-            value, _ = rule.value(e, s, names)
+            condition = only.get(rank)
+            if condition is not None:
+                value = _safely(condition, e, s, p)
+            else:
+                rule = self._by_rank.get((action, rank)) or self._rule(action, rank)
+                value, _ = rule.value(e, s, names_of(e))
             if value:
                 best = rank
                 break
-            if value is None and rule.severity != ALLOW and (doubt is None or rule.index < doubt):
-                doubt = rule.index
+            if value is None and self._rows[rank][1] != ALLOW and (doubt is None or self._rows[rank][2] < doubt):
+                doubt = self._rows[rank][2]
         found: Verdict | None = self._names["V"][best] if best < len(self._rows) else self._defaults[action]
         if doubt is not None and (found is None or found.severity == ALLOW):
             return self._names["U"][doubt]  # type: ignore[no-any-return]

@@ -62,7 +62,7 @@ class Slots:
 def path_tables(alternatives: Iterable[Alternative], nothing: int) -> dict[str, Any]:
     """``everywhere``, ``exact``, ``names`` and ``endings`` entries; ``keys``, ``parents`` and ``trees`` for bisecting.
 
-    ``rest`` holds ranks whose patterns no table holds.
+    ``rest`` holds ranks whose patterns no table holds, ``loose`` those whose entries do not say all of a pattern.
     """
     exact, names, endings, trees, everywhere = (Slots(nothing) for _ in range(5))
     rest: set[int] = set()
@@ -106,11 +106,14 @@ def path_tables(alternatives: Iterable[Alternative], nothing: int) -> dict[str, 
         "parents": parents,
         "trees": settled,
         "rest": tuple(sorted(rest)),
+        "loose": rest,
     }
 
 
 def argv_tables(alternatives: Iterable[Alternative], nothing: int, found: dict[str, str | None]) -> dict[str, Any]:
     """``narrow`` by program as written and ``wide`` by base name: ``(entry, {first argument: entry})``.
+
+    ``plain`` settles both, with ``everywhere``, for programs without a directory, and adds ``deep`` as a third part.
 
     ``deep`` gives, by base name, how many words of a command may name a subcommand of a wide pattern, so that commands
     with an option among them take the careful way. ``rest`` as for paths.
@@ -118,6 +121,7 @@ def argv_tables(alternatives: Iterable[Alternative], nothing: int, found: dict[s
     programs: dict[bool, dict[str, tuple[Slots, Slots]]] = {False: {}, True: {}}
     deep: dict[str, int] = {}
     rest: set[int] = set()
+    loose: set[int] = set()
     everywhere = Slots(nothing)
     for one in alternatives:
         words = [] if one.pattern is None else one.pattern.split()
@@ -138,17 +142,50 @@ def argv_tables(alternatives: Iterable[Alternative], nothing: int, found: dict[s
             if words[1:] == ["**"]:
                 own.add("", one.rank, certain=one.certain)
             elif len(words) > 1 and "*" not in words[1]:
-                subs.add(words[1], one.rank, certain=one.certain and words[2:] == ["**"])
+                whole = words[2:] == ["**"]
+                subs.add(words[1], one.rank, certain=one.certain and whole)
+                if not whole:
+                    loose.add(one.rank)
             else:
                 own.add("", one.rank, certain=False)
+                loose.add(one.rank)
     result: dict[str, Any] = {"everywhere": everywhere.entry(""), "rest": tuple(sorted(rest)), "deep": deep}
+    result["loose"] = rest | loose
     for wide, name in ((False, "narrow"), (True, "wide")):
         table: dict[str, tuple[Entry, dict[str, Entry]]] = {}
         for program, (own, subs) in sorted(programs[wide].items()):
             entry = own.entry("")
             table[program] = entry, {sub: subs.entry(sub, entry) for sub in subs.ordered()}
         result[name] = table
+    result["plain"] = _plain(result, nothing)
+    result["narrow"] = {name: one for name, one in result["narrow"].items() if "/" in name}
     return result
+
+
+def _plain(tables: dict[str, Any], nothing: int) -> dict[str, tuple[Entry, dict[str, Entry], int]]:
+    empty: tuple[Entry, dict[str, Entry]] = ((nothing, ()), {})
+    everywhere: Entry = tables["everywhere"]
+    plain: dict[str, tuple[Entry, dict[str, Entry], int]] = {}
+    for name in sorted({*tables["wide"], *(name for name in tables["narrow"] if "/" not in name)}):
+        (own, subs), (also, others) = tables["wide"].get(name, empty), tables["narrow"].get(name, empty)
+        plain[name] = (
+            _settled(nothing, everywhere, own, also),
+            {
+                sub: _settled(nothing, everywhere, subs.get(sub, own), others.get(sub, also))
+                for sub in sorted({*subs, *others})
+            },
+            tables["deep"].get(name, 0),
+        )
+    return plain
+
+
+def _settled(nothing: int, *entries: Entry) -> Entry:
+    """Entries that hold at once as one; the very object where only one of them says anything."""
+    saying = [one for one in entries if one != (nothing, ())]
+    if len(saying) == 1:
+        return saying[0]
+    best = min((one[0] for one in saying), default=nothing)
+    return best, tuple(sorted({rank for one in saying for rank in one[1] if rank < best}))
 
 
 def host_tables(alternatives: Iterable[Alternative], nothing: int) -> dict[str, Any]:
@@ -159,6 +196,7 @@ def host_tables(alternatives: Iterable[Alternative], nothing: int) -> dict[str, 
     hosts, domains = (Slots(nothing), Slots(nothing)), (Slots(nothing), Slots(nothing))
     everywhere = Slots(nothing)
     rest: set[int] = set()
+    loose: set[int] = set()
     for one in alternatives:
         if one.pattern is None:
             everywhere.add("", one.rank, certain=one.certain)
@@ -176,6 +214,8 @@ def host_tables(alternatives: Iterable[Alternative], nothing: int) -> dict[str, 
             rest.add(one.rank)
             continue
         slots[1 if usual_port else 0].add(key, one.rank, certain=certain)
+        if not (plain and (any_port or usual_port)):
+            loose.add(one.rank)
     counts = sorted({key.count(".") + 1 for slots in domains for key in slots.ordered()})
     return {
         "everywhere": everywhere.entry(""),
@@ -183,6 +223,7 @@ def host_tables(alternatives: Iterable[Alternative], nothing: int) -> dict[str, 
         "domains": _two(domains),
         "counts": counts,
         "rest": tuple(sorted(rest)),
+        "loose": rest | loose,
     }
 
 
@@ -202,4 +243,4 @@ def tool_tables(alternatives: Iterable[Alternative], nothing: int) -> dict[str, 
             rest.add(one.rank)
         else:
             names.add(one.pattern, one.rank, certain=one.certain)
-    return {"everywhere": everywhere.entry(""), "names": names.table(), "rest": tuple(sorted(rest))}
+    return {"everywhere": everywhere.entry(""), "names": names.table(), "rest": tuple(sorted(rest)), "loose": rest}

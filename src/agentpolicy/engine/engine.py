@@ -83,6 +83,8 @@ class Engine:
         self.recorder = recorder
         self.agent = Agent(agent) if isinstance(agent, str) else agent or Agent()
         self.user = User(user) if isinstance(user, str) else user or User()
+        #: events that could not be recorded although their call ran
+        self.lost = 0
         self._facts = dict(facts or {})
         self._more_protected = tuple(os.fspath(path) for path in protect)
         self._declared: dict[str, ToolShape] = {}
@@ -412,41 +414,39 @@ class Engine:
         raise Denied(_message(decision, why), decision) from cause
 
     def _record(self, decision: Decision, *, released: bool, approved: bool = False) -> None:
-        if self.recorder is not None:
-            event = decided(
-                decision,
-                call_id=decision.id,
-                released=released,
-                approved=approved,
-                mode=self.mode,
-                moment=self.clock(),
+        if self.recorder is None:
+            return
+        try:
+            self.recorder.record(
+                decided(
+                    decision,
+                    call_id=decision.id,
+                    released=released,
+                    approved=approved,
+                    mode=self.mode,
+                    moment=self.clock(),
+                )
             )
-            self.keep(event, decision)
+        except Exception as error:
+            if self.mode == "enforce":
+                why = f"the decision could not be recorded ({type(error).__name__})"
+                raise Denied(_message(decision, why), decision) from error
+            with self._swap:
+                self.lost += 1
 
     def settle(self, decision: Decision, result: str) -> None:
         """Record how a call ended: ``ok``, ``error``, or ``not run``.
 
-        Raises:
-            Denied: it could not be recorded, and the engine enforces.
-        """
-        if self.recorder is not None:
-            self.keep(settled(decision.id, decision.session, result, self.clock()), decision)
-
-    def keep(self, event: dict[str, Any], decision: Decision) -> None:
-        """Hand an event to the recorder.
-
-        Raises:
-            Denied: it could not be kept, and the engine enforces.
+        What has run cannot be stopped any more: an outcome that cannot be recorded is counted in ``lost``, and while the
+        recorder fails no further call is let go.
         """
         if self.recorder is None:
             return
         try:
-            self.recorder.record(event)
-        except Exception as error:
-            if self.mode == "enforce":
-                raise Denied(
-                    _message(decision, f"the decision could not be recorded ({type(error).__name__})"), decision
-                ) from error
+            self.recorder.record(settled(decision.id, decision.session, result, self.clock()))
+        except Exception:
+            with self._swap:
+                self.lost += 1
 
 
 class _State:

@@ -210,8 +210,8 @@ def _shown(row: tuple[Any, ...]) -> str:
         return repr(row[1])
     if row[0] == "set":
         return "{" + ", ".join(map(repr, row[1])) + "}"
-    if row[0] == "argv":
-        return f"words like {row[1]!r}"
+    if row[0] != "test":
+        return f"{row[0]} like {row[1]!r}"
     return f"{row[1]} like any of {', '.join(map(repr, row[2]))}"
 
 

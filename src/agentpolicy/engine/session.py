@@ -76,11 +76,7 @@ class Session:
         return await self.engine.aauthorize(call, self)
 
     def observe(self, decision: Decision, result: Any = None, *, error: BaseException | None = None) -> None:
-        """Say how an authorized call ended: with a result, or with an error.
-
-        Raises:
-            Denied: the outcome could not be recorded.
-        """
+        """Say how an authorized call ended: with a result, or with an error."""
         self.engine.settle(decision, "ok" if error is None else "error")
 
     def end(self) -> None:

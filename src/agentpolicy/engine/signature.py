@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections.abc
 import inspect
 import types
 import typing
@@ -138,15 +139,15 @@ def _kind(annotation: Any, name: str) -> str:
         kinds = {_PLAIN.get(type(value), "any") for value in get_args(annotation)}
         return kinds.pop() if len(kinds) == 1 else "any"
     if origin in (list, tuple) or origin in (
-        typing.get_origin(typing.Sequence[int]),
-        typing.get_origin(typing.Iterable[int]),
+        collections.abc.Sequence,
+        collections.abc.Iterable,
     ):
         inner = {_kind(one, name) for one in get_args(annotation) if one is not Ellipsis}
         kind = inner.pop() if len(inner) == 1 else "any"
         return f"[{kind}]" if kind in {"text", "number", "bool", "path"} else "any"
     if origin is PathLike:
         return "path"
-    if annotation in _JSON or origin in (dict, Union, types.UnionType, Mapping) or origin in _JSON:
+    if annotation in _JSON or origin in (dict, Union, types.UnionType, collections.abc.Mapping):
         return "any"
     if isinstance(annotation, type) and issubclass(annotation, str):
         return "text"
