@@ -80,7 +80,7 @@ class ExecEffect(Effect):
     read is ``opaque`` although its own words are known.
     """
 
-    __slots__ = ("argv", "cwd", "elevated", "env", "flags", "guarded", "program")
+    __slots__ = ("argv", "cleared", "cwd", "elevated", "env", "flags", "guarded", "program")
     family = "exec"
 
     def __init__(
@@ -103,6 +103,8 @@ class ExecEffect(Effect):
         self.elevated = elevated
         self.opaque = opaque or argv is None
         self.why = why
+        #: what has looked at the words and found nothing of its own in them
+        self.cleared: object = None
         #: whether only a rule that reads ``elevated`` or ``env`` may allow it
         self.guarded = elevated or bool(self.env and any(_matters(name) for name in self.env))
 

@@ -437,8 +437,8 @@ class Engine:
     def settle(self, decision: Decision, result: str) -> None:
         """Record how a call ended: ``ok``, ``error``, or ``not run``.
 
-        What has run cannot be stopped any more: an outcome that cannot be recorded is counted in ``lost``, and while the
-        recorder fails no further call is let go.
+        What has run cannot be stopped any more: an outcome that cannot be recorded is counted in ``lost``, and while
+        the recorder fails no further call is let go.
         """
         if self.recorder is None:
             return

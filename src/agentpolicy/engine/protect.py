@@ -39,10 +39,14 @@ class Protected:
         if not isinstance(effect, ExecEffect):
             return False
         if effect.argv is not None:
+            # Effects of commands are shared by calls of the same text, and what their words mention does not change.
+            if effect.cleared is self:
+                return False
             text = "\0".join(effect.argv)
-            return any(base in text for base in self._bases) and any(
-                self._word(word, effect.cwd) for word in effect.argv
-            )
+            if not any(base in text for base in self._bases):
+                effect.cleared = self
+                return False
+            return any(self._word(word, effect.cwd) for word in effect.argv)
         # The words of an opaque command are not known; the text that they come from is.
         return self._mentioned(call.target) or any(self._mentioned(value) for value in call.args.values())
 
