@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
-from agentpolicy.effects.effect import Effect, ExecEffect, FileEffect, NetEffect
 from agentpolicy.engine.situation import Situation
 from benchmarks.workload import Rule
 
-Decide = Callable[[Effect, Situation], str]
+#: Effects are what they are: a function like these looks at the action, then takes the fields for granted.
+Decide = Callable[[Any, Situation], str]
 
 
-def small(effect: Effect, situation: Situation) -> str:
+def small(effect: Any, situation: Situation) -> str:
     """The policy of ten rules, ``workload.SMALL``."""
     action = effect.action
     if action == "fs.read":
@@ -78,7 +79,8 @@ def large(found: list[Rule]) -> Decide:
                 verbs.setdefault((program, verb), []).append(row)
             else:
                 programs.setdefault(program, []).append(row)
-    for table in (*trees.values(), *names.values(), hosts, domains, programs, verbs):
+    tables: list[dict[Any, Rows]] = [*trees.values(), *names.values(), hosts, domains, programs, verbs]
+    for table in tables:
         for rows in table.values():
             rows.sort(key=lambda row: row[0])
 
@@ -90,7 +92,7 @@ def large(found: list[Rule]) -> Decide:
                 return severity
         return best
 
-    def decide_file(effect: FileEffect, situation: Situation) -> str:
+    def decide_file(effect: Any, situation: Situation) -> str:
         path = effect.path
         best = _NOTHING
         at = path.rfind("/")
@@ -105,7 +107,7 @@ def large(found: list[Rule]) -> Decide:
             at = path.rfind("/", 0, at)
         return OUTCOMES[best]
 
-    def decide_address(effect: NetEffect, situation: Situation) -> str:
+    def decide_address(effect: Any, situation: Situation) -> str:
         host = effect.host
         best = _NOTHING
         rows = hosts.get(host)
@@ -119,7 +121,7 @@ def large(found: list[Rule]) -> Decide:
         # Allowing a host means its usual port.
         return "deny" if best == _ALLOW and not effect.usual_port else OUTCOMES[best]
 
-    def decide_command(effect: ExecEffect, situation: Situation) -> str:
+    def decide_command(effect: Any, situation: Situation) -> str:
         argv = effect.argv
         best = _NOTHING
         rows = programs.get(argv[0])
@@ -138,7 +140,7 @@ def large(found: list[Rule]) -> Decide:
         "exec": decide_command,
     }
 
-    def decide(effect: Effect, situation: Situation) -> str:
+    def decide(effect: Any, situation: Situation) -> str:
         return kinds[effect.action](effect, situation)
 
     return decide

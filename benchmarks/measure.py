@@ -30,7 +30,8 @@ def ratio(ours: Work, theirs: Work, *, rounds: int = 21, empty: Work | None = No
     """How often ``theirs`` fits into ``ours``: both run in every round, in changing order.
 
     Args:
-        ours, theirs: the work; each is run once beforehand, untimed.
+        ours: the work that is measured, run once beforehand, untimed.
+        theirs: what it is measured against, likewise.
         rounds: how many rounds.
         empty: the loop around both without its body; what it takes is subtracted from both.
         repeat: how often each runs within a round, of which the fastest counts.

@@ -70,15 +70,12 @@ def against_functions(
         yield Row(f"{name}, {kind} effects", ratio(each(policy.judge, stream), other, empty=empty, repeat=3), held_to)
     other, empty = each(decide, found), nothing(found)
     yield Row(
-        "  the same, generated function alone", ratio(each(_raw_of(policy), found), other, empty=empty, repeat=3), None
+        "  the same, without the method around it", ratio(each(_raw(policy), found), other, empty=empty, repeat=3), None
     )
     for family in ("fs", "net", "exec"):
         part = [one for one in found if one[0].family == family]
         other, empty = each(decide, part), nothing(part)
         yield Row(f"  the same, {family} alone", ratio(each(policy.judge, part), other, empty=empty, repeat=3), None)
-
-
-_raw_of = _raw
 
 
 class Large:
@@ -166,6 +163,10 @@ tool read(path: path) does only fs.read path
 """
 
 
+def _url(effect: Any) -> str:
+    return f"https://{effect.host}{effect.path}"
+
+
 def whole_calls(large: Large) -> Iterator[Row]:
     """From a tool call to a decision, against deciding the ready effect."""
     engine = Engine(Policy.from_text(large.text + _TOOLS), facts={"trusted": True}, agent="bot")
@@ -177,7 +178,7 @@ def whole_calls(large: Large) -> Iterator[Row]:
 
     effects = [effect for effect, _ in large.questions]
     plain: dict[str, list[tuple[str, dict[str, Any], Any]]] = {
-        "address": [("fetch", {"url": f"https://{e.host}{e.path}"}, e) for e in effects if e.family == "net" and e.usual_port],
+        "address": [("fetch", {"url": _url(e)}, e) for e in effects if e.family == "net" and e.usual_port],
         "command": [("bash", {"command": " ".join(e.argv)}, e) for e in effects if e.family == "exec"],
         "path": [("read", {"path": e.path}, e) for e in effects if e.action == "fs.read"],
     }  # fmt: skip
@@ -191,16 +192,13 @@ def whole_calls(large: Large) -> Iterator[Row]:
         value = ratio(each(call, calls), each(judge, ready), empty=nothing(calls), repeat=3)
         yield Row(f"tool call in, decision out ÷ deciding, {kind}", value, 3.0)
         if kind == "path":
-            resolve, paths = os.path.realpath, [(args["path"], False) for _, args in calls]
+            paths = [(args["path"], False) for _, args in calls]
+            value = ratio(each(call, calls), each(_real, paths), empty=nothing(calls), repeat=3)
+            yield Row("  the same ÷ one os.path.realpath", value, 1.5)
 
-            def real(path: str, _: bool) -> Any:
-                return resolve(path)
 
-            yield Row(
-                "the same ÷ one os.path.realpath, path",
-                ratio(each(call, calls), each(real, paths), empty=nothing(calls), repeat=3),
-                1.5,
-            )
+def _real(path: str, _: bool) -> str:
+    return os.path.realpath(path)
 
 
 def history(large: Large) -> Iterator[Row]:
@@ -208,7 +206,7 @@ def history(large: Large) -> Iterator[Row]:
     engine = Engine(Policy.from_text(large.text + _TOOLS), facts={"trusted": True}, agent="bot")
     calls = [
         ToolCall("bash", {"command": " ".join(effect.argv)}) if effect.family == "exec"
-        else ToolCall("fetch", {"url": f"https://{effect.host}{effect.path}"})
+        else ToolCall("fetch", {"url": _url(effect)})
         for effect, _ in large.questions
         if effect.family in {"exec", "net"}
     ]  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 from attrs import frozen
 
@@ -11,7 +12,7 @@ from agentpolicy.engine.situation import Agent, Situation, User
 
 #: Everything below is drawn from this, so that every run has the same rules and effects.
 SEED = 20240607
-Question = tuple[Effect, Situation]
+Question = tuple[Any, Situation]
 
 #: The policy of ten rules, for which ``handwritten.small`` is the function that one would write.
 SMALL = """\

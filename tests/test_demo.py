@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from agentpolicy import Engine, PolicyError
+from agentpolicy.cli import main
 from agentpolicy.cli.demo import demo
 from agentpolicy.cli.demo_stage import POLICY, SECRET, Server, Stage, snapshot
 
@@ -151,3 +153,18 @@ def test_a_stage_that_cannot_be_set_leaves_nothing(monkeypatch: pytest.MonkeyPat
 def test_the_policy_is_shipped_beside_the_command() -> None:
     assert POLICY.is_file()
     assert POLICY.read_text().startswith("# What the agent of `agentpolicy demo` may do.")
+
+
+@pytest.mark.parametrize("port", [80.5, 0, 65536, -1])
+def test_a_port_that_is_none_is_refused_when_the_policy_is_bound(port: float) -> None:
+    with pytest.raises(PolicyError) as caught:
+        Engine.load(POLICY, params={"workspace": "/work", "port": port}, cache=False)
+    found = caught.value.diagnostics[0]
+    assert found.code == "AP404"
+    assert f"`{port}` is no port" in found.message
+    assert found.help == "a port is 1 to 65535, or `*`"
+
+
+def test_the_tests_in_the_policy_hold() -> None:
+    result = CliRunner().invoke(main, ["test", str(POLICY)])
+    assert result.exit_code == 0, result.output

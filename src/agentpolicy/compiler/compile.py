@@ -14,7 +14,7 @@ from agentpolicy.language.checked import Constant, Layer, Missing, ParamDecl, Pr
 from agentpolicy.language.source import Diagnostic, PolicyError
 
 #: Raised whenever artifacts change their form or meaning; older caches are ignored.
-FORMAT = 1
+FORMAT = 2
 
 #: What each missing meaning is called where a policy is refused.
 MEANINGS: Mapping[str, str] = {

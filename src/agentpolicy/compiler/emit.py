@@ -15,6 +15,7 @@ from attrs import frozen
 from agentpolicy.compiler.bind import Bindings
 from agentpolicy.compiler.expression import Constants, Emitter
 from agentpolicy.compiler.inline import Inline
+from agentpolicy.compiler.lookup import lookup_lines
 from agentpolicy.compiler.match import plain_host
 from agentpolicy.compiler.tables import Alternative, argv_tables, host_tables, path_tables, tool_tables
 from agentpolicy.compiler.verdict import ALLOW, OUTCOMES
@@ -250,15 +251,17 @@ class LayerEmitter:
                 self._line(f"    if {subject}:", one.rule)
                 self._line(f"        t = {condition}", one.rule)
                 self._line("        if t:")
-                self._line(f"            return V[{one.rank}]  # {one.rule.effect} {one.rule.id}", one.rule)
+                self._line(f"            return {_verdict(one)}  # {one.rule.effect} {one.rule.id}", one.rule)
                 self._line(f"        if t is None and (u is None or u > {one.rule.index}):")
                 self._line(f"            u = {one.rule.index}")
                 continue
             test = " and ".join(part for part in text if part != "True") or "True"
             self._line(f"    if {test}:", one.rule)
             # A rule that could not be told to match makes an allow a question, never the other way round.
-            doubtful = " if u is None else U[u]" if unsure and one.severity == ALLOW else ""
-            self._line(f"        return V[{one.rank}]{doubtful}  # {one.rule.effect} {one.rule.id}", one.rule)
+            verdict = _verdict(one)
+            if unsure and one.severity == ALLOW:
+                verdict = f"({verdict}) if u is None else U[u]"
+            self._line(f"        return {verdict}  # {one.rule.effect} {one.rule.id}", one.rule)
         doubtful = " if u is None else U[u]" if unsure and self._default(action) in {"allow", "none"} else ""
         self._line(f"    return D[{action!r}]{doubtful}")
 
@@ -308,15 +311,17 @@ class LayerEmitter:
         tables["only"] = {rank: name for rank, name in conditions.items() if rank not in loose}
         self._tables[action] = tables
         prefix = action.replace(".", "_")
-        lines = {"fs": _fs_lines, "exec": _exec_lines, "net": _net_lines}.get(family(action), _tool_lines)(
-            tables, prefix, action
-        )
-        for line in lines:
+        for line in lookup_lines(action, prefix, tables):
             self._line("    " + line)
         self._line("    if more:")
         path = "p" if family(action) == "fs" else "None"
         self._line(f"        return weigh(best, more, e, s, {path}, {prefix}_only, {action!r})")
-        self._line(f"    return V[best] if best < {nothing} else D[{action!r}]")
+        self._line(f"    return (V[best] or made(best)) if best < {nothing} else D[{action!r}]")
+
+
+def _verdict(one: RankedRule) -> str:
+    """A rule's answer: there already, or made when it is first given."""
+    return f"V[{one.rank}] or made({one.rank})"
 
 
 def _grouped(text: str) -> str:
@@ -330,105 +335,3 @@ def required_facts(rule: c.CheckedRule) -> tuple[str, ...]:
     nodes = [operand for node in walk_test(rule.condition) for operand in operands(node)]
     required = [one for one in nodes if isinstance(one, c.FactName) and not one.type.endswith("?")]
     return tuple(dict.fromkeys(one.name for one in required))
-
-
-def _take(entry: str) -> list[str]:
-    return [
-        f"    sure, open = {entry}",
-        "    if sure < best:",
-        "        best = sure",
-        "    if open:",
-        "        more += open",
-    ]
-
-
-def _probe(expression: str) -> list[str]:
-    return [f"hit = {expression}", "if hit is not None:", *_take("hit")]
-
-
-def _rest(tables: dict[str, Any], prefix: str) -> list[str]:
-    return [f"more += {prefix}_rest"] if tables["rest"] else []
-
-
-def _fs_lines(tables: dict[str, Any], prefix: str, action: str) -> list[str]:
-    lines = [f"best, more = {prefix}_everywhere", "p = e.path"]
-    if tables["keys"]:
-        lines += [
-            f"i = bisect({prefix}_keys, p) - 1",
-            f"while i >= 0 and not p.startswith({prefix}_keys[i]):",
-            f"    i = {prefix}_parents[i]",
-            "if i >= 0:",
-            *_take(f"{prefix}_trees[i]"),
-        ]
-    if tables["exact"]:
-        lines += _probe(f"{prefix}_exact.get(p)")
-    if tables["names"] or tables["endings"]:
-        lines.append("name = p[p.rfind('/') + 1:]")
-    if tables["names"]:
-        lines += _probe(f"{prefix}_names.get(name)")
-    if tables["endings"]:
-        lines += [
-            "i = name.rfind('.')",
-            "if i >= 0:",
-            *("    " + line for line in _probe(f"{prefix}_endings.get(name[i:])")),
-        ]
-    return lines + _rest(tables, prefix)
-
-
-def _exec_lines(tables: dict[str, Any], prefix: str, action: str) -> list[str]:
-    moved = "first[:1] == '-'"
-    if any(count > 1 for count in tables["deep"].values()):
-        moved = f"({moved} or depth > 1 and any(word[:1] == '-' for word in argv[2:depth + 1]))"
-    # A program without a directory is found in one look; under a directory its base name and its name are two.
-    lines = [
-        "argv = e.argv",
-        "program = e.program",
-        "first = argv[1] if len(argv) > 1 else ''",
-        "if '/' not in program:",
-        f"    found = {prefix}_plain.get(program)",
-        "    if found is None:",
-        f"        best, more = {prefix}_everywhere",
-        "    else:",
-        "        own, verbs, depth = found",
-        f"        if depth and {moved}:",
-        f"            return careful(e, s, {action!r})",
-        "        best, more = verbs.get(first, own)",
-        "else:",
-        f"    best, more = {prefix}_everywhere",
-    ]
-    if tables["wide"]:
-        lines += [
-            "    base = program.rpartition('/')[2]",
-            f"    depth = {prefix}_deep.get(base)",
-            f"    if depth and {moved}:",
-            f"        return careful(e, s, {action!r})",
-        ]
-    for way, key in (("wide", "base"), ("narrow", "program")):
-        if tables[way]:
-            lines += [
-                f"    found = {prefix}_{way}.get({key})",
-                "    if found is not None:",
-                *("    " + line for line in _take("found[1].get(first, found[0])")),
-            ]
-    return lines + _rest(tables, prefix)
-
-
-def _net_lines(tables: dict[str, Any], prefix: str, action: str) -> list[str]:
-    lines = [f"best, more = {prefix}_everywhere", "host = e.host"]
-    found = _take("found[1] if e.usual_port else found[0]")
-    if tables["hosts"]:
-        lines += [f"found = {prefix}_hosts.get(host)", "if found is not None:", *found]
-    for count in tables["counts"]:
-        lines += [
-            f"labels = host.rsplit('.', {count})",
-            f"if len(labels) > {count}:",
-            f"    found = {prefix}_domains.get(host[len(labels[0]) + 1:])",
-            "    if found is not None:",
-            *("    " + line for line in found),
-        ]
-    return lines + _rest(tables, prefix)
-
-
-def _tool_lines(tables: dict[str, Any], prefix: str, action: str) -> list[str]:
-    lines = [f"best, more = {prefix}_everywhere"]
-    return lines + (_probe(f"{prefix}_names.get(e.name)") if tables["names"] else []) + _rest(tables, prefix)

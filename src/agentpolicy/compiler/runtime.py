@@ -117,11 +117,13 @@ class LayerRuntime:
         self._at = {row[2]: rank for rank, row in enumerate(self._rows)}
         for action in ACTIONS:
             self._defaults[action] = self._default(data["defaults"], action)
+        self._verdicts: list[Verdict | None] = [None] * len(self._rows)
         self._names: dict[str, Any] = {
             **HELPERS,
             **known_parts(),
             "suffix_of": suffix_of,
-            "V": _Verdicts(self._verdict),
+            "V": self._verdicts,
+            "made": self._made,
             "U": _Verdicts(self._doubt),
             "D": self._defaults,
             "bisect": bisect_right,
@@ -144,9 +146,15 @@ class LayerRuntime:
 
     # --- ready-made answers ------------------------------------------------------
 
-    def _verdict(self, rank: int) -> Verdict:
-        row = self._rows[rank]
-        return Verdict(row[1], row[0], row[4], self.name, layer_index=self.index, order=rank, line=row[3])
+    def _made(self, rank: int) -> Verdict:
+        """The answer of the rule at a rank, made when it is first given."""
+        known = self._verdicts[rank]
+        if known is None:
+            row = self._rows[rank]
+            known = self._verdicts[rank] = Verdict(
+                row[1], row[0], row[4], self.name, layer_index=self.index, order=rank, line=row[3]
+            )
+        return known
 
     def _doubt(self, index: int) -> Verdict:
         rank = self._at[index]
@@ -233,14 +241,12 @@ class LayerRuntime:
                 doubt = rule.index
         severity = None if best is None else self._rows[best][1]
         if severity == DENY and best is not None:
-            return self._names["V"][best]  # type: ignore[no-any-return]
+            return self._made(best)
         if missing is not None:
             return self._lacks(missing, s)
         if severity == ASK and best is not None:
-            return self._names["V"][best]  # type: ignore[no-any-return]
-        found: Verdict | None = (
-            self._names["V"][best] if best is not None else None if answered else self._defaults[action]
-        )
+            return self._made(best)
+        found: Verdict | None = self._made(best) if best is not None else None if answered else self._defaults[action]
         if found is not None and best is None and found.severity == ALLOW and guarded:
             found = self._by_default(DENY, "no rule that reads `elevated` or `env` allows this", found.line)
         if doubt is not None and (found is None or found.severity == ALLOW):
@@ -285,7 +291,7 @@ class LayerRuntime:
                 break
             if value is None and self._rows[rank][1] != ALLOW and (doubt is None or self._rows[rank][2] < doubt):
                 doubt = self._rows[rank][2]
-        found: Verdict | None = self._names["V"][best] if best < len(self._rows) else self._defaults[action]
+        found: Verdict | None = self._made(best) if best < len(self._rows) else self._defaults[action]
         if doubt is not None and (found is None or found.severity == ALLOW):
             return self._names["U"][doubt]  # type: ignore[no-any-return]
         return found
@@ -302,7 +308,7 @@ class LayerRuntime:
             if rule.severity == ASK:
                 value, _ = rule.value(e, s, names)
                 if value:
-                    found.append(self._names["V"][rule.rank])
+                    found.append(self._made(rule.rank))
         return found
 
     def watches(self, tool: str) -> bool:

@@ -113,7 +113,8 @@ def path_tables(alternatives: Iterable[Alternative], nothing: int) -> dict[str, 
 def argv_tables(alternatives: Iterable[Alternative], nothing: int, found: dict[str, str | None]) -> dict[str, Any]:
     """``narrow`` by program as written and ``wide`` by base name: ``(entry, {first argument: entry})``.
 
-    ``plain`` settles both, with ``everywhere``, for programs without a directory, and adds ``deep`` as a third part.
+    ``plain`` settles both, with ``everywhere``, for programs without a directory, and adds ``deep`` as a third part;
+    where options may stand in front of a subcommand, it holds none.
 
     ``deep`` gives, by base name, how many words of a command may name a subcommand of a wide pattern, so that commands
     with an option among them take the careful way. ``rest`` as for paths.
@@ -168,13 +169,15 @@ def _plain(tables: dict[str, Any], nothing: int) -> dict[str, tuple[Entry, dict[
     plain: dict[str, tuple[Entry, dict[str, Entry], int]] = {}
     for name in sorted({*tables["wide"], *(name for name in tables["narrow"] if "/" not in name)}):
         (own, subs), (also, others) = tables["wide"].get(name, empty), tables["narrow"].get(name, empty)
+        depth = tables["deep"].get(name, 0)
         plain[name] = (
             _settled(nothing, everywhere, own, also),
             {
                 sub: _settled(nothing, everywhere, subs.get(sub, own), others.get(sub, also))
                 for sub in sorted({*subs, *others})
+                if not (depth and sub[:1] == "-")
             },
-            tables["deep"].get(name, 0),
+            depth,
         )
     return plain
 
