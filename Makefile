@@ -57,7 +57,7 @@ unit: $(STAMP)   ## the tests, with branch coverage per floor
 	@$(PYTHON) -m coverage run -m pytest -q
 	@$(PYTHON) -m coverage json -q -o build/coverage.json
 	@echo "== tests and proofs inside the examples and the presets"
-	@$(VENV)/bin/agentpolicy test examples src/agentpolicy/presets
+	@$(VENV)/bin/agentpolicy test tests/policies examples src/agentpolicy/presets
 	@echo "== branch coverage of each floor"
 	@$(PYTHON) tests/coverage_floors.py build/coverage.json
 
