@@ -113,6 +113,19 @@ class CallChanges:
     def _forced(self, key: Hashable, value: bool) -> c.Program:
         """The program with one test, wherever it stands, taken for true or false."""
 
+        def replaced(test: c.Test_) -> c.Test_:
+            match test:
+                case c.All(terms=terms) | c.Some(terms=terms):
+                    return evolve(test, terms=tuple(replaced(term) for term in terms))
+                case c.Negation(term=term):
+                    return evolve(test, term=replaced(term))
+                case _:
+                    return c.Truthy(c.Constant(value), test.place) if _same(test) == key else test
+
+        return self._trial.mapped(
+            lambda rule: rule if rule.condition is None else evolve(rule, condition=replaced(rule.condition))
+        )
+
 
 def _same(test: c.Test_) -> Hashable:
     """What two single tests have in common that say the same, wherever they stand."""

@@ -46,7 +46,7 @@ class Weighed:
     @property
     def only(self) -> PartKind | None:
         """The one kind of part that it fails on, None where there are several."""
-        kinds = {part.kind for part in self.parts}
+        kinds: set[PartKind] = {part.kind for part in self.parts}
         return kinds.pop() if len(kinds) == 1 else None
 
 
@@ -67,7 +67,7 @@ def weigh(
     known = rule.effect == "allow" and effect.opaque
 
     def alone(**only: Any) -> tuple[Truth, _Seen]:
-        bare = {"subject": None, "excepts": (), "condition": None, **only}
+        bare: dict[str, Any] = {"subject": None, "excepts": (), "condition": None, **only}
         if known:
             bare["condition"] = _and_opaque(bare["condition"], rule.place)
         seen = _Seen()

@@ -82,7 +82,7 @@ class Runner:
             findings = (Finding(Diagnostic("AP708", message, proof.place.source, proof.place.span, detail)),)
         else:
             outcome = "failed"
-            message = "this proof cannot be decided, so it fails"
+            message = "cannot decide this proof, so it fails"
             findings = (Finding(Diagnostic("AP709", message, proof.place.source, proof.place.span, detail)),)
         return ProofReport(title, proof.place, outcome, detail, findings, time.perf_counter() - began)
 
