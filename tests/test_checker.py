@@ -208,7 +208,7 @@ def test_pytest_collects_tests_and_proofs(pytester: pytest.Pytester) -> None:
         ".agp", good=POLICY + PASSING, bad=POLICY + 'test "wrong" { given (workspace = "/w") fs.read "/x" }\n'
     )
     pytester.makefile(".agp", library='set s: path = "/x"\n')
-    result = pytester.runpytest("-p", "no:randomly", "-p", "no:cacheprovider")
+    result = pytester.runpytest("-p", "no:randomly", "-p", "no:cacheprovider", "-p", "no:asyncio")
     result.assert_outcomes(passed=2, failed=1)
     result.stdout.fnmatch_lines(["*wrong*"])
     assert "Traceback" not in result.stdout.str()
