@@ -132,6 +132,40 @@ def test_a_bad_call_is_denied_with_its_reason(call: ToolCall, rule: str, reason:
     assert decision.as_json()["outcome"] == "deny"
 
 
+def test_hostile_calls_are_answered_in_full() -> None:
+    nested: dict[str, Any] = {}
+    inner = nested
+    for _ in range(20_000):
+        inner["a"] = inner = {}
+    calls: list[Any] = [
+        ToolCall("edit", {"path": "/w/a", "content": nested}),
+        ToolCall("nope", nested),
+        ToolCall("send", {"to": "ana", "body": {1: 2, "a": object()}}),
+        ToolCall.of("fs.read", nested),  # type: ignore[arg-type]
+        ToolCall("bash", {"command": "x" * 3_000_000}),
+        None,
+        "git status",
+    ]
+    for call in calls:
+        decision = engine().decide(call)
+        assert decision.outcome == "deny"
+        assert decision.as_json()["digest"].startswith("sha256:")
+
+
+def test_large_numbers_tell_calls_apart() -> None:
+    e = engine('policy p version "1"\ntool pay(amount: number)\nask a: tool pay because "x"\n')
+    first, second = (e.decide(ToolCall("pay", {"amount": 2**80 + at})) for at in range(2))
+    assert first.outcome == second.outcome == "ask"
+    assert first.digest != second.digest
+
+
+def test_path_objects_tell_calls_apart() -> None:
+    e = engine('policy p version "1"\ntool open_it(path: path)\nask a: tool open_it because "x"\n')
+    first, second = (e.decide(ToolCall("open_it", {"path": Path(f"/w/{at}")})) for at in range(2))
+    assert first.outcome == second.outcome == "ask"
+    assert first.digest != second.digest
+
+
 def test_every_effect_of_a_call_must_be_allowed() -> None:
     e = engine()
     assert_denies(e, ToolCall("many", {"paths": ["/w/a", "/etc/x"], "into": "/w/b"}), by="default")

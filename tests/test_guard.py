@@ -435,6 +435,27 @@ def test_a_policy_line_and_an_annotation_add_up(engine: Engine) -> None:
     assert {effect[0] for effect in shape.effects} == {"fs.write", "fs.read"}
 
 
+def test_what_is_judged_is_what_runs(engine: Engine) -> None:
+    class Shifty:
+        def __init__(self) -> None:
+            self.asked = 0
+
+        def __fspath__(self) -> str:
+            self.asked += 1
+            return "/w/x" if self.asked == 1 else "/etc/x"
+
+    seen: list[Any] = []
+
+    @guard(engine, name="shifty")
+    def shifty(path: Annotated[PathLike[str], Reads], more: Annotated[list[str], Reads]) -> None:
+        seen.extend((path, more))
+
+    given = ["/w/a"]
+    shifty(Shifty(), given)
+    given.append("/etc/b")
+    assert seen == ["/w/x", ["/w/a"]]
+
+
 def test_path_like_annotations_are_paths(engine: Engine) -> None:
     @guard(engine, name="pl")
     def pl(path: Annotated[PathLike[str], Reads]) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -113,10 +115,10 @@ class Decision:
                 "tool": call.tool,
                 "action": call.action,
                 "target": call.target,
-                "args": call.args if isinstance(call.args, dict) else repr(call.args),
+                "args": call.args if isinstance(call.args, Mapping) else type(call.args).__name__,
                 "cwd": call.cwd,
                 "home": call.home,
-                "env": call.env if call.env is None or isinstance(call.env, dict) else repr(call.env),
+                "env": call.env,
                 "expand_tilde": call.expand_tilde,
                 "effects": [effect.as_json() for effect in self.effects],
                 "session": situation.session_id,
@@ -148,21 +150,20 @@ class Decision:
 
 
 def _canonical(whole: dict[str, Any]) -> bytes:
-    # What JSON cannot say (a call refused for its arguments) is told apart by its representation.
-    return (
-        orjson.dumps(whole, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS, default=_other)
-        if _plain(whole)
-        else ascii(whole).encode()
-    )
+    """The same bytes for the same call; a call whose arguments are no JSON was refused for them, whatever they are."""
+    options = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
+    try:
+        return orjson.dumps(whole, option=options, default=_other)
+    except (TypeError, ValueError, RecursionError):
+        pass
+    try:
+        # Numbers of more than 64 bits and halves of characters, which orjson does not take.
+        return json.dumps(whole, sort_keys=True, default=_other).encode()
+    except (TypeError, ValueError, RecursionError):
+        return orjson.dumps(
+            {**whole, "tool": None, "target": None, "args": "unreadable", "env": None}, option=options, default=_other
+        )
 
 
 def _other(value: object) -> str:
-    return f"{type(value).__name__}:{value!r}"
-
-
-def _plain(whole: dict[str, Any]) -> bool:
-    try:
-        orjson.dumps(whole, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS, default=_other)
-    except (TypeError, ValueError, RecursionError):
-        return False
-    return True
+    return str(value) if isinstance(value, PurePath) else type(value).__name__

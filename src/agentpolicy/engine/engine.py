@@ -254,6 +254,9 @@ class Engine:
         state = self._state
         policy = state.policy
         situation = state.situation
+        if not isinstance(call, ToolCall):
+            wrong = _builtin("bad-call", f"a call is a ToolCall, not {type(call).__name__}")
+            return Decision(ToolCall(""), (), (), wrong, policy, situation)
         try:
             if session is not None:
                 if session.engine is not self:

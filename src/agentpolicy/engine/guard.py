@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
 from collections.abc import AsyncIterator, Callable, Collection, Generator, Mapping
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 from agentpolicy.effects.call import ToolCall
@@ -124,6 +126,15 @@ def _agree(engine: Engine, shape: ToolShape) -> None:
         engine.declare(ToolShape(shape.name, rows, shape.effects, shape.only, None))
 
 
+def _steady(value: Any) -> Any:
+    """What is judged is what runs: a list is copied, an object that names a path is asked for it once."""
+    if type(value) is list:
+        return list(value)
+    if isinstance(value, os.PathLike) and not isinstance(value, PurePath):
+        return os.fspath(value)
+    return value
+
+
 class _Gate:
     """One guarded function."""
 
@@ -158,6 +169,9 @@ class _Gate:
             if value is None and known is not None and known[2] is not None:
                 value = list(known[2]) if isinstance(known[2], tuple) else known[2]
                 given.arguments[name] = value
+            steady = _steady(value)
+            if steady is not value:
+                given.arguments[name] = value = steady
             seen[name] = value
         return given, ToolCall(self._shape.name, seen)
 
