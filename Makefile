@@ -9,7 +9,7 @@ export PIP_NO_INPUT := 1
 # Not a question to the network about newer releases.
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
-.PHONY: help demo test lint unit coverage wheel bench grammar format clean
+.PHONY: help demo test lint unit coverage wheel bench grammar programs format clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -80,6 +80,9 @@ bench: $(STAMP)  ## the measures of docs/performance.md, as ratios; writes build
 
 grammar: $(STAMP) ## make the saved tables from grammar/agentpolicy.lark
 	@$(PYTHON) grammar/build.py
+
+programs: $(STAMP) ## make the kept form of the tables of programs
+	@$(PYTHON) grammar/programs.py
 
 format: $(STAMP) ## lay the code out
 	@$(VENV)/bin/ruff check --fix . ; $(VENV)/bin/ruff format .

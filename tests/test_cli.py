@@ -188,11 +188,15 @@ def test_effects_need_no_policy(policy: Path) -> None:
 
 def test_a_policy_brings_tools_to_effects_even_if_it_does_not_load_yet(policy: Path) -> None:
     policy.write_text(POLICY + "sandbox { memory 2GB }\n")
-    line = '{"tool": "bash", "args": {"command": "ls | wc"}}\n'
+    line = '{"tool": "bash", "args": {"command": "ls | $(x)"}}\n'
     result = run("effects", "--policy", str(policy), "--param", "workspace=/w", input=line)
     (answer,) = [json.loads(one) for one in result.output.splitlines()]
     assert answer["opaque"] is True
-    assert [one["action"] for one in answer["effects"]] == ["exec"]
+    assert [(one["action"], one["program"]) for one in answer["effects"]] == [
+        ("exec", "ls"),
+        ("exec", None),
+        ("exec", "x"),
+    ]
     assert run("decide", "--policy", str(policy), "--param", "workspace=/w", input=line).exit_code == 2
 
 

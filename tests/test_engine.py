@@ -191,9 +191,9 @@ def test_an_opaque_effect_is_allowed_only_by_a_rule_that_says_opaque() -> None:
     e = engine()
     assert_allows(e, ToolCall("run_code", {"code": "print(1)"}), by="code")
     # A deny by default is stricter than the question whether the push rules match what cannot be read.
-    assert_denies(e, bash("git status | cat"), by="default")
+    assert_denies(e, bash("git $(echo status)"), by="default")
     lax = engine(POLICY + "default allow for exec\n")
-    decision = assert_asks(lax, bash("git status | cat"), by="push")
+    decision = assert_asks(lax, bash("git $(echo status)"), by="push")
     assert "cannot be told whether the rule `push` matches" in (decision.reason or "")
 
 
@@ -655,5 +655,12 @@ def test_the_policy_its_cache_and_the_log_are_denied_to_every_call(
     for words in (["rm", str(file)], ["cat", "own.agp"], ["dd", f"of={file}"], ["cat", "./link/../own.agp"]):
         assert_denies(e, ToolCall.of("exec", words, cwd=str(tmp_path)), by="builtin:own-files")
     assert_allows(e, ToolCall.of("exec", ["cat", "own.agp.bak"], cwd=str(tmp_path)))
-    assert_denies(e, ToolCall.of("exec", "cat x > own.agp"), by="builtin:own-files")
+    for text in (
+        "cat x > own.agp",
+        "cd sub; tee -a ../own.agp",
+        "rm -r .",
+        'python3 -c \'open("own.agp", "w")\'',
+        "sed -i d *",
+    ):
+        assert_denies(e, ToolCall.of("exec", text, cwd=str(tmp_path)), by="builtin:own-files")
     log.close()

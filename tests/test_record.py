@@ -15,6 +15,7 @@ from agentpolicy.testing import FakeClock, FakeReviewer, engine_from_text
 POLICY = """policy p version "1"
 allow ls: exec "ls **"
 ask rm: exec "rm **" because "gone"
+allow gone: fs.delete any
 allow t: tool note
 tool note(text: text)
 """

@@ -55,7 +55,7 @@ def test_addresses_tools_and_unreadable_commands_are_shown() -> None:
     assert "effect   tool call" in text
     assert "net.connect a.example:22" in shown(ToolCall.of("net.connect", "a.example:22"))
     assert "an unknown address" in shown(ToolCall.of("net.get", "nonsense"))
-    assert "(not readable)" in shown(ToolCall("bash", {"command": "a | b"}))
+    assert "(not readable)" in shown(ToolCall("bash", {"command": "a $(b"}))
     assert "exec sudo rm 'it'\\''s' (elevated)" in shown(ToolCall.of("exec", ["sudo", "rm", "it's"]))
     assert shown(ToolCall.of("exec", ["rm", ""])).startswith("action   exec\ntarget   ['rm', '']")
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from agentpolicy.checker.automata import END, Automata, Draw, Marks
 from agentpolicy.compiler.match import base_name, leading_words
 from agentpolicy.compiler.shape import path_shape, segments
-from agentpolicy.effects.programs import VALUE_OPTIONS
+from agentpolicy.effects.programs import Options, options_of, program_names
 from agentpolicy.language.globs import match_star
 
 Held = Callable[[Marks], bool]
@@ -170,9 +170,9 @@ def argv_pattern(automata: Automata, pattern: str, wide: bool, found: Mapping[st
     if not lead:
         return plain
     if "*" not in base:
-        return any_of([plain, _past(automata, base, rest, lead, VALUE_OPTIONS.get(base))])
+        return any_of([plain, _past(automata, base, rest, lead, options_of(base))])
     # Each program whose options are known is read by what is known of it, all others alike.
-    known = [program for program in VALUE_OPTIONS if match_star(base, program)]
+    known = [program for program in program_names() if match_star(base, program)]
     is_known = any_of(
         _one(
             automata,
@@ -183,8 +183,8 @@ def argv_pattern(automata: Automata, pattern: str, wide: bool, found: Mapping[st
         )
         for program in known
     )
-    as_known = any_of(_past(automata, program, rest, lead, VALUE_OPTIONS[program]) for program in known)
-    as_unknown = _past(automata, base, rest, lead, None)
+    as_known = any_of(_past(automata, program, rest, lead, options_of(program)) for program in known)
+    as_unknown = _past(automata, base, rest, lead, options_of(""))
     return lambda marks: plain(marks) or (as_known(marks) if is_known(marks) else as_unknown(marks))
 
 
@@ -228,7 +228,7 @@ def _draw_words(a: Automata, at: int, pieces: Sequence[str]) -> int:
     return at
 
 
-def _past(automata: Automata, base: str, rest: Sequence[str], lead: int, known: frozenset[str] | None) -> Held:
+def _past(automata: Automata, base: str, rest: Sequence[str], lead: int, options: Options) -> Held:
     """Options in front of each subcommand word looked past, as ``compiler.match.past_options`` does."""
 
     def draw(a: Automata, start: int) -> list[int]:
@@ -236,50 +236,48 @@ def _past(automata: Automata, base: str, rest: Sequence[str], lead: int, known: 
         for word in rest[:lead]:
             here = a.state()
             a.free(at, here)
-            _draw_options(a, here, known)
+            _draw_options(a, here, options)
             at = a.text(here, word + END)
         return [_draw_words(a, at, rest[lead:])]
 
-    return _one(automata, ("past", base, known is None, *rest), draw)
+    return _one(automata, ("past", base, id(options), *rest), draw)
 
 
-def _draw_options(a: Automata, here: int, known: frozenset[str] | None) -> None:
-    """From ``here`` back to it by one option, with the next word where the option takes or may take it."""
+def _draw_options(a: Automata, here: int, options: Options) -> None:
+    """From ``here`` back to it by one option, with the next word where the option takes or may take it.
+
+    A trie of the options that are known; every other stands alone or, without ``=``, may take the next word.
+    """
     value, inside_value = a.state(), a.state()
     a.step(value, END, here)
     a.other(value, (END,), inside_value)
     a.other(inside_value, (END,), inside_value)
     a.step(inside_value, END, here)
     dash = a.text(here, "-")
-    if known is not None:
-        _draw_known(a, dash, sorted(word[1:] for word in known if word.startswith("-")), here, value)
-        return
-    inside = a.state()  # any option, alone
-    a.free(dash, inside)
-    a.other(inside, (END,), inside)
-    a.step(inside, END, here)
-    # One without ``=`` that is not ``--`` may take the next word.
-    a.step(dash, END, value)
-    double, free = a.state(), a.state()
-    a.step(dash, "-", double)
-    a.other(dash, ("-", "=", END), free)
-    a.other(double, ("=", END), free)
-    a.other(free, ("=", END), free)
+    free, assigned = a.state(), a.state()  # an option that is not known, before and behind its ``=``
+    a.step(free, END, here)
     a.step(free, END, value)
-
-
-def _draw_known(a: Automata, dash: int, options: Sequence[str], here: int, value: int) -> None:
-    """A trie of the options that take a value; every other option stands alone."""
-    elsewhere = a.state()
-    a.other(elsewhere, (END,), elsewhere)
-    a.step(elsewhere, END, here)
+    a.step(free, "=", assigned)
+    a.other(free, ("=", END), free)
+    a.other(assigned, (END,), assigned)
+    a.step(assigned, END, here)
+    known = sorted(word[1:] for word in {*options.values, *options.alone, "--"} if word.startswith("-"))
     trie: dict[str, int] = {"": dash}
-    for option in options:
+    for option in known:
         for end in range(1, len(option) + 1):
             if option[:end] not in trie:
                 trie[option[:end]] = a.state()
                 a.step(trie[option[: end - 1]], option[end - 1], trie[option[:end]])
     for text, state in trie.items():
-        onward = [option[len(text)] for option in trie if len(option) == len(text) + 1 and option.startswith(text)]
-        a.other(state, (*onward, END), elsewhere)
-        a.step(state, END, value if text in options else here)
+        onward = {option[len(text)] for option in trie if len(option) == len(text) + 1 and option.startswith(text)}
+        if "=" not in text:
+            a.other(state, (*onward, "=", END), free)
+            if "=" not in onward:
+                a.step(state, "=", assigned)
+        else:
+            a.other(state, (*onward, END), assigned)
+        takes = options.takes("-" + text)
+        if takes is not True:
+            a.step(state, END, here)
+        if takes is not False:
+            a.step(state, END, value)

@@ -70,10 +70,15 @@ def patterns_of(effect: Effect) -> tuple[str, ...]:
     if effect.opaque:
         return ()
     match effect:
-        case FileEffect(path=str(path), resolved=str(resolved)):
-            return tuple(dict.fromkeys(_plain(name) for name in (path, resolved)))
-        case ExecEffect(argv=tuple(argv)) if argv:
-            return (" ".join(_word(word) for word in argv),)
+        case FileEffect(path=str(path), resolved=str(resolved), many=many):
+            names = dict.fromkeys(_plain(name) for name in (path, resolved))
+            if not many:
+                return tuple(names)
+            inside = [f"{name.rstrip('/')}/**" for name in names]
+            return tuple(inside if effect.action == "fs.read" else [*names, *inside])
+        case ExecEffect(argv=tuple(argv), loose=loose, more=more) if argv and argv[0] is not None:
+            words = ["**" if word is None or at in loose else _word(word) for at, word in enumerate(argv)]
+            return (" ".join([*words, "**"] if more else words),)
         case NetEffect(host=str(host)):
             host = f"[{host}]" if ":" in host else host
             scheme = f"{effect.scheme}://" if effect.scheme else ""
@@ -89,8 +94,8 @@ def rule_id(effect: Effect, taken: Container[str]) -> str:
     """An id for a rule about an effect that no other rule has."""
     match effect:
         case ExecEffect(argv=tuple(argv)):
-            subcommand = [word for word in argv[1:2] if not word.startswith("-")]
-            base = "-".join([argv[0].rpartition("/")[2], *subcommand])
+            subcommand = [word for word in argv[1:2] if word is not None and not word.startswith("-")]
+            base = "-".join([(argv[0] or "command").rpartition("/")[2], *subcommand])
         case NetEffect(host=str(host)):
             base = host
         case ToolEffect(name=name):

@@ -350,7 +350,7 @@ def written(effect: Effect) -> str | None:
         case FileEffect(path=str(path)):
             return f"{effect.action} {_written(path)}"
         case ExecEffect(argv=tuple(argv)):
-            return f"exec {_written(shlex.join(argv))}"
+            return f"exec {_written(shlex.join([word or '' for word in argv]))}"
         case NetEffect(host=str(host)):
             shown = f"[{host}]" if ":" in host else host
             port = "" if effect.usual_port or effect.port is None else f":{effect.port}"

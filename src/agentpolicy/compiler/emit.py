@@ -29,8 +29,8 @@ INLINE_MAX = 8
 #: When the generated function must hand the effect to the careful evaluation, by family.
 _CAREFUL = {
     "fs": "not e.single",
-    "exec": "e.opaque or e.guarded",
-    "net": "e.opaque",
+    "exec": "e.unsettled",
+    "net": "e.opaque or e.possible",
     "tool": "e.answered",
     "sql": "True",
 }

@@ -294,8 +294,8 @@ def known_parts() -> dict[str, Part]:
 
     readers: dict[str, Part] = {f"known_{name}": read(name) for name in ("program", "argv", "flags", "host", "private")}
     readers["known_name"] = _name
-    readers["known_path"] = lambda e, p: p
-    readers["known_suffix"] = lambda e, p: None if p is None else suffix_of(p)
+    readers["known_path"] = lambda e, p: None if e.family == "fs" and e.many else p
+    readers["known_suffix"] = lambda e, p: None if p is None or e.many else suffix_of(p)
     # A command that could not be read may gain rights and set variables of its own.
     readers["known_elevated"] = lambda e, p: None if e.argv is None and not e.elevated else e.elevated
     readers["known_env"] = lambda e, p: None if e.argv is None else tuple(e.env)
@@ -305,7 +305,7 @@ def known_parts() -> dict[str, Part]:
 def _name(e: Any, p: str | None) -> str | None:
     if e.family == "tool":
         return str(e.name)
-    return None if p is None else p.rpartition("/")[2]
+    return None if p is None or e.many else p.rpartition("/")[2]
 
 
 def suffix_of(path: str) -> str:

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from agentpolicy.compiler.shape import path_shape, segments
-from agentpolicy.effects.effect import Effect, ExecEffect, FileEffect, NetEffect, ToolEffect
-from agentpolicy.effects.programs import VALUE_OPTIONS
+from agentpolicy.effects.effect import Effect, ExecEffect, FileEffect, NetEffect, ToolEffect, Word
+from agentpolicy.effects.programs import Options, options_of
 from agentpolicy.effects.urls import canonical_host, net_effect
 from agentpolicy.language.globs import match_parts, match_star
 
@@ -94,7 +94,7 @@ def narrow_names(word: str, found: Callable[[str], str | None]) -> list[str]:
 
 
 def argv_test(pattern: str, wide: bool, found: Mapping[str, str | None]) -> Callable[[tuple[str, ...]], bool]:
-    """Whether all words of a command match a pattern of words."""
+    """Whether all words of a command match a pattern of words, all of them known."""
     words = pattern.split()
     if words[0] == "**":
         return lambda argv: match_parts(words, argv)
@@ -124,17 +124,17 @@ def past_options(rest: Sequence[str], lead: int, argv: Sequence[str]) -> bool:
     """
     if match_parts(rest, argv[1:]):
         return True
-    known = VALUE_OPTIONS.get(base_name(argv[0]))
+    options = options_of(base_name(argv[0]))
     places = {1}
     for word in rest[:lead]:
-        places = {place + 1 for place in _after_options(places, argv, known) if argv[place] == word}
+        places = {place + 1 for place in _after_options(places, argv, options) if argv[place] == word}
         if not places:
             return False
     tail = rest[lead:]
     return any(match_parts(tail, argv[place:]) for place in places)
 
 
-def _after_options(places: set[int], argv: Sequence[str], known: frozenset[str] | None) -> set[int]:
+def _after_options(places: set[int], argv: Sequence[Word], options: Options) -> set[int]:
     """Every place at which a subcommand word may stand, options at the given places looked past."""
     reached: set[int] = set()
     todo = list(places)
@@ -144,14 +144,114 @@ def _after_options(places: set[int], argv: Sequence[str], known: frozenset[str] 
             continue
         reached.add(at)
         word = argv[at]
-        if not word.startswith("-"):
+        if word is None or not word.startswith("-"):
             continue
-        takes = known is not None and word in known
-        if not takes:
+        takes = options.takes(word)
+        if takes is not True:
             todo.append(at + 1)
-        if takes or (known is None and "=" not in word and word != "--"):
+        if takes is not False:
             todo.append(at + 2)
     return reached
+
+
+# --- commands with words that are not known -------------------------------------
+
+
+def loose_argv_test(pattern: str, wide: bool, found: Mapping[str, str | None]) -> Callable[[ExecEffect], bool | None]:
+    """Three-valued match of a pattern on a command some of whose words are not known.
+
+    True where every completion of what is not known matches, False where none does.
+    """
+    words = pattern.split()
+    rest = words[1:]
+    program = None if words[0] == "**" else program_test(words[0], wide, found)
+    lead = leading_words(rest) if wide else 0
+
+    def match(effect: ExecEffect) -> bool | None:
+        argv, loose = effect.argv, effect.loose
+        assert argv is not None
+        if effect.more:
+            argv, loose = (*argv, None), loose | {len(argv)}
+        if words == ["**"]:
+            return True
+        if program is None:
+            return True if covers_words(words, argv, loose, 0) else None
+        first = argv[0]
+        if first is None or 0 in loose:
+            return None
+        if not program(first):
+            return False
+        if covers_words(rest, argv, loose, 1):
+            return True
+        possible = meets_words(rest, argv, loose, 1)
+        options = options_of(base_name(first))
+        places = {1}
+        for word in rest[:lead]:
+            reached = _after_options(places, argv, options)
+            possible = possible or any(argv[place] is None or place in loose for place in reached)
+            places = {place + 1 for place in reached if argv[place] == word and place not in loose}
+        tail = rest[lead:]
+        if lead and any(covers_words(tail, argv, loose, place) for place in places):
+            return True
+        if possible or (lead and any(meets_words(tail, argv, loose, place) for place in places)):
+            return None
+        return False
+
+    return match
+
+
+def covers_words(pattern: Sequence[str], argv: Sequence[Word], loose: frozenset[int], start: int) -> bool:
+    """Whether a pattern matches every completion of the words from ``start`` on."""
+    places = _skip_any(pattern, {0})
+    for at in range(start, len(argv)):
+        word = argv[at]
+        held: set[int] = set()
+        for place in places:
+            if place == len(pattern):
+                continue
+            piece = pattern[place]
+            if piece == "**":
+                held.add(place)
+            elif at not in loose and (piece == "*" or (word is not None and match_star(piece, word))):
+                held.add(place + 1)
+        if not held:
+            return False
+        places = _skip_any(pattern, held)
+    return len(pattern) in places
+
+
+def meets_words(pattern: Sequence[str], argv: Sequence[Word], loose: frozenset[int], start: int) -> bool:
+    """Whether a pattern matches some completion of the words from ``start`` on."""
+    places = _skip_any(pattern, {0})
+    for at in range(start, len(argv)):
+        word = argv[at]
+        if at in loose:
+            places = set(range(min(places), len(pattern) + 1))
+            continue
+        held: set[int] = set()
+        for place in places:
+            if place == len(pattern):
+                continue
+            piece = pattern[place]
+            if piece == "**":
+                held.add(place)
+            elif word is None or match_star(piece, word):
+                held.add(place + 1)
+        if not held:
+            return False
+        places = _skip_any(pattern, held)
+    return len(pattern) in places
+
+
+def _skip_any(pattern: Sequence[str], places: set[int]) -> set[int]:
+    """The places with those reached by letting ``**`` stand for nothing."""
+    found = set(places)
+    for place in sorted(places):
+        at = place
+        while at < len(pattern) and pattern[at] == "**":
+            at += 1
+            found.add(at)
+    return found
 
 
 # --- addresses ----------------------------------------------------------------
@@ -279,7 +379,7 @@ def subject(
     """Three-valued match of a rule's patterns (or its exceptions) on an effect of one family."""
     match kind:
         case "path":
-            return _path_subject(patterns, itself)
+            return _path_subject(patterns, itself, wide)
         case "argv":
             return _argv_subject(patterns, wide, found)
         case "url":
@@ -301,20 +401,109 @@ def _any_of(subjects: Sequence[Subject]) -> Subject:
     return match
 
 
-def _path_subject(patterns: Sequence[str], itself: bool) -> Subject:
+def _path_subject(patterns: Sequence[str], itself: bool, wide: bool) -> Subject:
     tests = [path_test(pattern, itself) for pattern in patterns]
     everything = any(path_shape(pattern).kind == "all" for pattern in patterns)
 
     def match(effect: Effect, name: str | None) -> bool | None:
         if name is None:
             return True if everything else None
+        assert isinstance(effect, FileEffect)
+        if effect.many:
+            return True if everything else _many(patterns, tests, itself, wide, effect, name)
         return any(test(name) for test in tests)
 
     return match
 
 
+def _many(
+    patterns: Sequence[str], tests: Sequence[Test], itself: bool, wide: bool, effect: FileEffect, name: str
+) -> bool | None:
+    """Whether patterns match an effect on many files: narrow ones all of them, wide ones any.
+
+    A pattern that begins with ``**`` matches where such a file is there now; where that cannot be told it is unknown.
+    """
+    parts = [*segments(name), *(["**"] if effect.glob is None else effect.glob.split("/"))]
+    if not wide:
+        return any(covers_parts(_with_inside(segments(pattern), itself), parts) for pattern in patterns)
+    unsure = False
+    names: Sequence[str] | None = ()
+    for pattern, test in zip(patterns, tests, strict=True):
+        held = segments(pattern)
+        if not meets_parts(_with_inside(held, itself), parts, dots=effect.glob is None or "**" in effect.glob):
+            continue
+        if held[:1] != ["**"] or test(name):
+            return True
+        if names == ():
+            names = None if effect.inside is None else effect.inside()
+        if names is None:
+            unsure = True
+        elif any(test(one) for one in names):
+            return True
+    return None if unsure else False
+
+
+def _with_inside(parts: list[str], itself: bool) -> list[str]:
+    return [*parts[:-1], "*", "**"] if not itself and len(parts) > 1 and parts[-1] == "**" else parts
+
+
+def covers_parts(pattern: Sequence[str], parts: Sequence[str]) -> bool:
+    """Whether a pattern matches every path that ``parts``, in which ``**`` and ``*`` are free, may stand for."""
+    places = _skip_any(pattern, {0})
+    for part in parts:
+        held: set[int] = set()
+        for place in places:
+            if place == len(pattern):
+                continue
+            piece = pattern[place]
+            if piece == "**":
+                held.add(place)
+            elif part != "**" and (piece in ("*", part) or ("*" in piece and match_star(piece, part))):
+                held.add(place + 1)
+        if not held:
+            return False
+        places = _skip_any(pattern, held)
+    return len(pattern) in places
+
+
+def meets_parts(pattern: Sequence[str], parts: Sequence[str], *, dots: bool) -> bool:
+    """Whether a pattern matches some path that ``parts`` may stand for; ``dots``: a leading ``*`` takes a dot too."""
+    places = _skip_any(pattern, {0})
+    for part in parts:
+        if part == "**":
+            places = set(range(min(places), len(pattern) + 1))
+            continue
+        held: set[int] = set()
+        for place in places:
+            if place == len(pattern):
+                continue
+            piece = pattern[place]
+            if piece == "**":
+                held.add(place)
+            elif _meet(piece, part, dots):
+                held.add(place + 1)
+        if not held:
+            return False
+        places = _skip_any(pattern, held)
+    return len(pattern) in places
+
+
+def _meet(piece: str, part: str, dots: bool) -> bool:
+    """Whether two segments with ``*`` may stand for one name; true where that is not easily told."""
+    if "*" not in part:
+        return match_star(piece, part)
+    if not dots and part[:1] == "*" and piece[:1] == ".":
+        return False
+    if "*" not in piece:
+        return match_star(part, piece)
+    head, other = piece.partition("*")[0], part.partition("*")[0]
+    tail, end = piece.rpartition("*")[2], part.rpartition("*")[2]
+    return (head.startswith(other) or other.startswith(head)) and (tail.endswith(end) or end.endswith(tail))
+
+
 def _argv_subject(patterns: Sequence[str], wide: bool, found: Mapping[str, str | None]) -> Subject:
     tests = [argv_test(pattern, wide, found) for pattern in patterns]
+    doubtful = [loose_argv_test(pattern, wide, found) for pattern in patterns]
     programs = [
         None if pattern.split()[0] == "**" else program_test(pattern.split()[0], wide, found) for pattern in patterns
     ]
@@ -324,7 +513,9 @@ def _argv_subject(patterns: Sequence[str], wide: bool, found: Mapping[str, str |
         assert isinstance(effect, ExecEffect)
         if effect.argv is not None:
             argv = effect.argv
-            return any(test(argv) for test in tests)
+            if effect.loose or effect.more or None in argv:
+                return _either([test(effect) for test in doubtful])
+            return any(test(argv) for test in tests)  # type: ignore[arg-type]
         if everything:
             return True
         if effect.program is None:
@@ -398,5 +589,5 @@ def _one_value(kind: str, pattern: str, itself: bool) -> Test:
 def names_of(effect: Effect) -> tuple[str | None, ...]:
     """The names by which a rule judges an effect: both of a file, one nothing for everything else."""
     if isinstance(effect, FileEffect):
-        return (effect.path,) if effect.single else (effect.path, effect.resolved)
+        return (effect.path,) if effect.path == effect.resolved else (effect.path, effect.resolved)
     return (None,)

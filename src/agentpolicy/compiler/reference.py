@@ -17,6 +17,8 @@ from agentpolicy.compiler.reference_match import (
     argv_matches,
     braces,
     is_everything,
+    loose_argv_matches,
+    many_matches,
     net_matches,
     path_matches,
     program_matches,
@@ -149,6 +151,10 @@ class _Look:
         if isinstance(effect, FileEffect):
             if self.name is None:
                 return True if is_everything(pattern) else None
+            if effect.many:
+                if is_everything(pattern):
+                    return True
+                return many_matches(pattern, self.name, effect.glob, effect.inside, wide, itself)
             return path_matches(pattern, self.name, itself)
         if isinstance(effect, ExecEffect):
             return self.command(effect, pattern, wide)
@@ -159,7 +165,12 @@ class _Look:
 
     def command(self, effect: ExecEffect, pattern: str, wide: bool) -> Truth:
         if effect.argv is not None:
-            return argv_matches(pattern, effect.argv, wide, self.bindings.which)
+            if effect.loose or effect.more or None in effect.argv:
+                behind = (None,) if effect.more else ()
+                loose = effect.loose | {len(effect.argv)} if effect.more else effect.loose
+                return loose_argv_matches(pattern, (*effect.argv, *behind), loose, wide, self.bindings.which)
+            words = [word for word in effect.argv if word is not None]
+            return argv_matches(pattern, words, wide, self.bindings.which)
         words = pattern.split()
         if words == ["**"]:
             return True
@@ -248,7 +259,7 @@ class _Look:
         if isinstance(effect, ToolEffect):
             return effect.args.get(name[4:]) if name.startswith("arg.") else getattr(effect, name)
         if isinstance(effect, FileEffect) and name in {"path", "name", "suffix"}:
-            if self.name is None:
+            if self.name is None or effect.many:
                 return None
             last = self.name.split("/")[-1]
             if name == "suffix":
@@ -411,7 +422,7 @@ def judge(
     ]
     if answers:
         return min(answers, key=lambda answer: STRICTNESS[answer.outcome])
-    if getattr(effect, "answered", False):
+    if getattr(effect, "answered", False) or getattr(effect, "wrapper", False) or effect.possible:
         return Answer("allow", "answered", None, None)
     return Answer("deny", "default", "no layer allows this", None, (len(program.layers), 0))
 
@@ -419,7 +430,11 @@ def judge(
 def _layer(
     layer: c.Layer, at: int, bindings: Bindings, effect: Effect, situation: Situation, trace: Trace | None
 ) -> Answer | None:
-    answered = isinstance(effect, ToolEffect) and effect.answered
+    answered = (
+        (isinstance(effect, ToolEffect) and effect.answered)
+        or (isinstance(effect, ExecEffect) and effect.wrapper)
+        or effect.possible
+    )
     guarded = isinstance(effect, ExecEffect) and effect.guarded
     matched: dict[str, list[c.CheckedRule]] = {"deny": [], "ask": [], "allow": []}
     unsure: list[c.CheckedRule] = []
@@ -428,6 +443,9 @@ def _layer(
         if effect.action not in rule.actions or (answered and rule.effect == "allow"):
             continue
         value, lacks = _match(layer, rule, bindings, effect, situation, trace)
+        if effect.possible and rule.effect != "allow":
+            # nobody knows whether it happens
+            value, lacks = None if value is not False else False, False
         if lacks:
             lacking.append(rule)
         if value is None and rule.effect != "allow":

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from agentpolicy.effects.effect import NetEffect
-from agentpolicy.effects.programs import VALUE_OPTIONS
+from agentpolicy.effects.programs import options_of
 from agentpolicy.effects.urls import canonical_host, net_effect
 
 
@@ -113,17 +113,17 @@ def argv_matches(pattern: str, argv: Sequence[str], wide: bool, which: Callable[
 
 
 def _past_options(words: Sequence[str], argv: Sequence[str]) -> bool:
-    table = VALUE_OPTIONS.get(argv[0].split("/")[-1])
     places = {1}
     rest = list(words)
     while rest and "*" not in rest[0] and not rest[0].startswith("-"):
         wanted = rest.pop(0)
-        places = {at + 1 for at in _subcommand_places(argv, places, table) if argv[at] == wanted}
+        places = {at + 1 for at in _subcommand_places(argv, places) if argv[at] == wanted}
     return any(parts_match(rest, argv[at:]) for at in places)
 
 
-def _subcommand_places(argv: Sequence[str], starts: set[int], table: frozenset[str] | None) -> set[int]:
+def _subcommand_places(argv: Sequence[str | None], starts: set[int]) -> set[int]:
     """Where a subcommand's word may stand if options may stand in front of it, from any of these places on."""
+    known = options_of((argv[0] or "").split("/")[-1])
     found: set[int] = set()
     todo = list(starts)
     while todo:
@@ -132,16 +132,170 @@ def _subcommand_places(argv: Sequence[str], starts: set[int], table: frozenset[s
             continue
         found.add(at)
         word = argv[at]
-        if word == "--":
+        if word is None or not word.startswith("-"):
+            continue
+        if word in known.values:
+            todo.append(at + 2)
+        elif word in known.alone or "=" in word or word == "--":
             todo.append(at + 1)
-        elif word.startswith("-"):
-            with_value = word in table if table is not None else "=" not in word
-            without_value = not with_value if table is not None else True
-            if with_value:
-                todo.append(at + 2)
-            if without_value:
-                todo.append(at + 1)
+        else:
+            todo.extend((at + 1, at + 2))
     return found
+
+
+# Commands with words that are not known: one None, or any number at a loose place.
+
+
+def loose_argv_matches(
+    pattern: str,
+    argv: Sequence[str | None],
+    loose: frozenset[int],
+    wide: bool,
+    which: Callable[[str], str | None],
+) -> bool | None:
+    """True where every completion of the words matches, False where none does."""
+    words = pattern.split()
+    if words == ["**"]:
+        return True
+    items = [_ANY if at in loose else _ONE if word is None else word for at, word in enumerate(argv)]
+    if words[0] == "**":
+        return True if _always(words, items) else None
+    if items[0] in (_ANY, _ONE):
+        return None
+    if not program_matches(words[0], items[0], wide, which):
+        return False
+    readings = [(words[1:], items[1:])]
+    certain = [True]
+    if wide:
+        rest = words[1:]
+        places = {1}
+        doubtful = False
+        while rest and "*" not in rest[0] and not rest[0].startswith("-"):
+            wanted = rest.pop(0)
+            reached = _subcommand_places([None if item in (_ANY, _ONE) else item for item in items], places)
+            doubtful = doubtful or any(items[at] in (_ANY, _ONE) for at in reached)
+            places = {at + 1 for at in reached if items[at] == wanted}
+        if rest != words[1:]:
+            readings += [(rest, items[at:]) for at in places]
+            certain += [True for _ in places]
+    else:
+        doubtful = False
+    if any(sure and _always(part, left) for (part, left), sure in zip(readings, certain, strict=True)):
+        return True
+    return None if doubtful or any(_ever(part, left) for part, left in readings) else False
+
+
+_ONE, _ANY = "\0one", "\0any"
+
+
+def _always(pattern: Sequence[str], items: Sequence[str]) -> bool:
+    """Whether every completion matches: nothing but ``**`` takes any number of words, nothing but ``*`` one unknown."""
+    table = {(len(pattern), len(items)): True}
+    for at in range(len(pattern), -1, -1):
+        for place in range(len(items), -1, -1):
+            if (at, place) in table:
+                continue
+            value = False
+            if at < len(pattern):
+                piece = pattern[at]
+                left = items[place] if place < len(items) else None
+                if piece == "**":
+                    value = table[at + 1, place] or (left is not None and table[at, place + 1])
+                elif left is not None and left != _ANY:
+                    takes = piece == "*" or (left != _ONE and word_matches(piece, left))
+                    value = takes and table[at + 1, place + 1]
+            table[at, place] = value
+    return table[0, 0]
+
+
+def _ever(pattern: Sequence[str], items: Sequence[str]) -> bool:
+    """Whether some completion matches."""
+    table = {(len(pattern), len(items)): True}
+    for at in range(len(pattern), -1, -1):
+        for place in range(len(items), -1, -1):
+            if (at, place) in table:
+                continue
+            piece = pattern[at] if at < len(pattern) else None
+            left = items[place] if place < len(items) else None
+            value = False
+            if piece == "**":
+                value = table[at + 1, place] or (left is not None and table[at, place + 1])
+            if left == _ANY and not value:
+                value = table[at, place + 1] or (piece is not None and table[at + 1, place])
+            elif left is not None and piece not in (None, "**") and not value:
+                value = (left == _ONE or word_matches(str(piece), left)) and table[at + 1, place + 1]
+            table[at, place] = value
+    return table[0, 0]
+
+
+# Files that stand for many.
+
+
+def many_matches(
+    pattern: str,
+    name: str,
+    glob: str | None,
+    names: Callable[[], Sequence[str] | None] | None,
+    wide: bool,
+    itself: bool,
+) -> bool | None:
+    """A pattern on whatever is at or below a name, or on what a shell pattern below it takes.
+
+    Allow rules match if all of it does; ask and deny rules if any of it does, where a pattern that begins with ``**``
+    asks what is there.
+    """
+    wanted = [part for part in pattern.split("/") if part]
+    if len(wanted) > 1 and wanted[-1] == "**" and not itself and set(wanted) != {"**"}:
+        wanted = [*wanted[:-1], "*", "**"]
+    parts = [part for part in name.split("/") if part]
+    parts += ["**"] if glob is None else glob.split("/")
+    if not wide:
+        return _always_path(wanted, parts)
+    dots = glob is None or "**" in glob
+    if not _ever_path(wanted, parts, dots):
+        return False
+    if wanted[:1] != ["**"] or path_matches(pattern, name, itself):
+        return True
+    there = None if names is None else names()
+    return None if there is None else any(path_matches(pattern, one, itself) for one in there)
+
+
+def _always_path(wanted: Sequence[str], parts: Sequence[str]) -> bool:
+    if not parts:
+        return all(piece == "**" for piece in wanted)
+    if not wanted:
+        return False
+    if wanted[0] == "**":
+        return _always_path(wanted[1:], parts) or _always_path(wanted, parts[1:])
+    if parts[0] == "**":
+        return False
+    return (wanted[0] == "*" or word_matches(wanted[0], parts[0])) and _always_path(wanted[1:], parts[1:])
+
+
+def _ever_path(wanted: Sequence[str], parts: Sequence[str], dots: bool) -> bool:
+    if not parts:
+        return all(piece == "**" for piece in wanted)
+    if parts[0] == "**":
+        return any(_ever_path(wanted[at:], parts[1:], dots) for at in range(len(wanted) + 1))
+    if not wanted:
+        return False
+    if wanted[0] == "**":
+        return _ever_path(wanted[1:], parts, dots) or _ever_path(wanted, parts[1:], dots)
+    return _names_meet(wanted[0], parts[0], dots) and _ever_path(wanted[1:], parts[1:], dots)
+
+
+def _names_meet(piece: str, part: str, dots: bool) -> bool:
+    if "*" not in part:
+        return word_matches(piece, part)
+    if part.startswith("*") and piece.startswith(".") and not dots:
+        return False
+    if "*" not in piece:
+        return word_matches(part, piece)
+    heads = piece.split("*")[0], part.split("*")[0]
+    tails = piece.split("*")[-1], part.split("*")[-1]
+    return heads[0][: len(heads[1])] == heads[1][: len(heads[0])] and (
+        tails[0].endswith(tails[1]) or tails[1].endswith(tails[0])
+    )
 
 
 # --- addresses ----------------------------------------------------------------

@@ -222,7 +222,8 @@ class LayerRuntime:
         """The answer to any effect, every rule weighed with three values ("Meaning" 2 to 4 and 10)."""
         names = names_of(e)
         guarded = getattr(e, "guarded", False)
-        answered = getattr(e, "answered", False)
+        # What a wrapper starts is judged in its place, and what an unknown program may do needs no allow rule.
+        answered = getattr(e, "answered", False) or getattr(e, "wrapper", False) or e.possible
         best: int | None = None
         doubt: int | None = None
         missing: RuleRow | None = None
@@ -230,6 +231,10 @@ class LayerRuntime:
             if best is not None and rule.rank > best and self._rows[best][1] == DENY:
                 continue
             value, lacking = rule.value(e, s, names)
+            if e.possible and rule.severity != ALLOW and value is not False:
+                # it may happen: no more than that can be said
+                doubt = rule.index if doubt is None else doubt
+                continue
             if lacking and missing is None and not (answered and rule.severity == ALLOW):
                 missing = rule
             if value:

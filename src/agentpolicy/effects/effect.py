@@ -6,16 +6,24 @@ effect ``opaque``; ``why`` then says what could not be known.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, TypeAlias
 
 #: Names whose assignment in front of a command cannot change what runs.
 HARMLESS_ENV = frozenset(
     {"LANG", "LANGUAGE", "TZ", "TERM", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CI"}
 )
 
+#: What stands in a word's place that is not known, one word or any number of them.
+Word: TypeAlias = "str | None"
+
 
 class Effect:
-    """Base of all effects. ``action`` is the action's name, ``opaque`` whether a part is unknown."""
+    """Base of all effects. ``action`` is the action's name, ``opaque`` whether a part is unknown.
+
+    ``possible`` is true of an effect that an unknown program may have: no rule has to allow it, and an ask or deny
+    rule that matches it makes the answer at least ask.
+    """
 
     __slots__ = ("action", "opaque", "why")
     family: ClassVar[str] = ""
@@ -23,6 +31,7 @@ class Effect:
     action: str
     opaque: bool
     why: str | None
+    possible: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """The effect as the command line prints it; unknown parts are ``None``."""
@@ -39,74 +48,112 @@ class Effect:
 
 
 class FileEffect(Effect):
-    """``fs.*`` on one file.
+    """``fs.*`` on one file, or on many.
 
     ``path`` is the canonical name as given (absolute, ``.`` and ``..`` folded, NFC), ``resolved`` the name after
-    following links. ``single`` is true where both are known and equal, so that one look decides.
-    ``size`` is the file's size in bytes where it is known.
+    following links. ``single`` is true where both are known and equal and stand for one file, so that one look decides.
+    ``many``: the effect is on whatever is at or below ``path`` (recursion), or on the files below it that a shell
+    pattern
+    stands for: ``glob``, relative to ``path``, with ``*`` inside a segment and ``**`` across.
+    ``inside`` gives the names that are there now, None where that cannot be told. ``size`` is the file's size in bytes
+    where it is known.
     """
 
-    __slots__ = ("path", "resolved", "single", "size")
+    __slots__ = ("glob", "inside", "many", "path", "possible", "resolved", "single", "size")
     family = "fs"
 
     def __init__(
-        self, action: str, path: str | None, resolved: str | None, *, size: int | None = None, why: str | None = None
+        self,
+        action: str,
+        path: str | None,
+        resolved: str | None,
+        *,
+        size: int | None = None,
+        why: str | None = None,
+        many: bool = False,
+        glob: str | None = None,
+        inside: Callable[[], Sequence[str] | None] | None = None,
+        possible: bool = False,
     ) -> None:
         self.action = action
         self.path = path
         self.resolved = resolved
         self.opaque = path is None or resolved is None
-        self.single = path is not None and path == resolved
+        self.many = many
+        self.glob = glob
+        self.inside = inside
+        self.possible = possible
+        self.single = path is not None and path == resolved and not many and not possible
         self.size = size
         self.why = why
 
     def as_json(self) -> dict[str, Any]:
         """The effect as the command line and the log show it; what is not known is None."""
-        return {
+        shown = {
             "action": self.action,
             "path": self.path,
             "resolved": self.resolved,
-            "many": False,
+            "many": self.many,
             "opaque": self.opaque,
         }
+        return {**shown, "possible": True} if self.possible else shown
 
 
 class ExecEffect(Effect):
     """``exec`` of one command.
 
-    ``argv`` holds the words, the program first; ``flags`` its options (joined short ones split, ``=value`` cut);
-    ``env`` the assignments that it runs under beyond the host's own; ``elevated`` whether it gains rights.
-    Where the command is opaque, ``program`` and ``argv`` may be None; a command that starts others which were not
-    read is ``opaque`` although its own words are known.
+    ``argv`` holds the words, the program first; a word that is not known is None. ``loose`` are the places of words
+    that stand for any number of words: unquoted expansions that are not known, and shell patterns, which are written as
+    they stand; ``more`` says that words follow that are only read later (``xargs``). ``flags`` are its options
+    (joined short ones split, ``=value`` cut); ``env`` the assignments that it runs
+    under beyond the host's own, None where a value is not known; ``elevated`` whether it gains rights.
+    Where the command is opaque, ``program`` and ``argv`` may be None; a command that starts others which could not be
+    read is ``opaque`` although its own words are known. ``wrapper``: it starts the command that follows, which is
+    judged
+    in its place; only ask and deny rules judge the wrapper itself. ``readonly``: it is known to change nothing, reach
+    nothing and start nothing besides its other effects; None where that is not known.
     """
 
-    __slots__ = ("argv", "cleared", "cwd", "elevated", "env", "flags", "guarded", "program")
+    __slots__ = (
+        "argv", "cleared", "cwd", "elevated", "env", "flags", "guarded", "loose", "more", "program", "readonly",
+        "unsettled", "wrapper",
+    )  # fmt: skip
     family = "exec"
 
     def __init__(
         self,
-        argv: tuple[str, ...] | None,
+        argv: tuple[Word, ...] | None,
         *,
         cwd: str | None = None,
-        env: dict[str, str] | None = None,
+        env: Mapping[str, Word] | None = None,
         elevated: bool = False,
         program: str | None = None,
         opaque: bool = False,
         why: str | None = None,
+        loose: frozenset[int] = frozenset(),
+        more: bool = False,
+        wrapper: bool = False,
+        readonly: bool | None = False,
     ) -> None:
         self.action = "exec"
         self.argv = argv
         self.program = argv[0] if argv else program
-        self.flags = flags_of(argv) if argv is not None else None
+        self.flags = None if argv is None else (*flags_of(argv), None) if more else flags_of(argv)
+        self.more = more
         self.cwd = cwd
-        self.env = env or {}
+        self.env = dict(env) if env else {}
         self.elevated = elevated
-        self.opaque = opaque or argv is None
+        self.opaque = opaque or argv is None or None in argv
         self.why = why
+        self.loose = loose
+        self.wrapper = wrapper
+        self.readonly = readonly
         #: what has looked at the words and found nothing of its own in them
         self.cleared: object = None
         #: whether only a rule that reads ``elevated`` or ``env`` may allow it
         self.guarded = elevated or bool(self.env and any(_matters(name) for name in self.env))
+        #: whether more than a look at the words is needed to judge it
+        self.unsettled = self.opaque or self.guarded or wrapper or more or bool(loose)
 
     def as_json(self) -> dict[str, Any]:
         """The effect as the command line and the log show it; what is not known is None."""
@@ -126,13 +173,18 @@ def _matters(name: str) -> bool:
     return name not in HARMLESS_ENV and not name.startswith("LC_")
 
 
-def flags_of(argv: tuple[str, ...]) -> tuple[str, ...]:
-    """The options among a command's words: ``-fu`` gives ``-f -u``, ``--x=1`` gives ``--x``; none after ``--``."""
-    found: list[str] = []
+def flags_of(argv: tuple[Word, ...]) -> tuple[Word, ...]:
+    """The options among a command's words: ``-fu`` gives ``-f -u``, ``--x=1`` gives ``--x``; none after ``--``.
+
+    A word that is not known may be one: it gives None.
+    """
+    found: list[Word] = []
     for word in argv[1:]:
-        if word == "--":
+        if word is None:
+            found.append(None)
+        elif word == "--":
             break
-        if word.startswith("--"):
+        elif word.startswith("--"):
             found.append(word.partition("=")[0])
         elif word[0:1] == "-" and len(word) > 1:
             found.extend("-" + letter for letter in word[1:].partition("=")[0])
@@ -147,7 +199,7 @@ class NetEffect(Effect):
     ``private`` whether the host is an address or name that is not globally reachable.
     """
 
-    __slots__ = ("host", "method", "path", "port", "private", "scheme", "size", "usual_port")
+    __slots__ = ("host", "method", "path", "port", "possible", "private", "scheme", "size", "usual_port")
     family = "net"
 
     def __init__(
@@ -163,8 +215,10 @@ class NetEffect(Effect):
         opaque: bool = False,
         size: int | None = None,
         why: str | None = None,
+        possible: bool = False,
     ) -> None:
         self.action = action
+        self.possible = possible
         self.method = None if action == "net.connect" else action[4:].upper()
         self.scheme = scheme
         self.host = host
@@ -178,7 +232,7 @@ class NetEffect(Effect):
 
     def as_json(self) -> dict[str, Any]:
         """The effect as the command line and the log show it; what is not known is None."""
-        return {
+        shown = {
             "action": self.action,
             "scheme": self.scheme,
             "host": self.host,
@@ -188,6 +242,7 @@ class NetEffect(Effect):
             "private": self.private,
             "opaque": self.opaque,
         }
+        return {**shown, "possible": True} if self.possible else shown
 
 
 class ToolEffect(Effect):

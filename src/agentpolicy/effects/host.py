@@ -19,6 +19,15 @@ class Files(Protocol):
     def size(self, path: str) -> int | None:
         """Size in bytes of a regular file, None where unknown."""
 
+    def is_directory(self, path: str) -> bool | None:
+        """Whether an absolute name leads to a directory, None where that cannot be told."""
+
+    def listing(self, path: str, most: int) -> list[str] | None:
+        """The absolute names of everything below a directory, at any depth, links not followed.
+
+        None where that cannot be told, or there are more than ``most``; nothing where nothing is there.
+        """
+
     def exists(self, path: str) -> bool:
         """Whether anything is at an absolute path; true where it cannot be known."""
         raise NotImplementedError

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from os.path import normpath
-from stat import S_ISLNK, S_ISREG
+from stat import S_ISDIR, S_ISLNK, S_ISREG
 from unicodedata import is_normalized, normalize
 
 from agentpolicy.effects.effect import FileEffect
@@ -48,6 +48,34 @@ class DiskFiles:
         except (OSError, ValueError):
             return None
         return found.st_size if S_ISREG(found.st_mode) else None
+
+    def is_directory(self, path: str) -> bool | None:
+        """Whether the name leads to a directory; None where the system does not say."""
+        try:
+            return S_ISDIR(os.stat(path).st_mode)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except (OSError, ValueError):
+            return None
+
+    def listing(self, path: str, most: int) -> list[str] | None:
+        """Everything below a directory, read now; None where a part cannot be read, or there is more than ``most``."""
+        found: list[str] = []
+        todo = [path]
+        while todo:
+            try:
+                with os.scandir(todo.pop()) as entries:
+                    for entry in entries:
+                        found.append(entry.path)
+                        if entry.is_dir(follow_symlinks=False):
+                            todo.append(entry.path)
+                    if len(found) > most:
+                        return None
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except (OSError, ValueError):
+                return None
+        return found
 
     def exists(self, path: str) -> bool:
         """Whether anything, a link too, is at the name."""
@@ -93,16 +121,19 @@ class MemoryFiles:
         links: name of each link and where it leads, absolute or relative to the link's directory.
         sizes: size in bytes of files that have one.
         programs: absolute name of each program that is found by its bare name.
+        directories: absolute names of directories.
     """
 
-    __slots__ = ("links", "programs", "sizes")
+    __slots__ = ("directories", "links", "programs", "sizes")
 
     def __init__(
         self,
         links: Mapping[str, str] | None = None,
         sizes: Mapping[str, int] | None = None,
         programs: Mapping[str, str] | None = None,
+        directories: Iterable[str] = (),
     ) -> None:
+        self.directories = frozenset(directories)
         self.links: dict[str, str] = dict(links or {})
         self.sizes: dict[str, int] = dict(sizes or {})
         self.programs: dict[str, str] = dict(programs or {})
@@ -117,6 +148,14 @@ class MemoryFiles:
         """The given size of the file that the name leads to."""
         found = self.resolve(path)
         return None if found is None else self.sizes.get(found)
+
+    def is_directory(self, path: str) -> bool | None:
+        """True of the directories that were given, else None: what is there is not told."""
+        return True if path.rstrip("/") in self.directories else None
+
+    def listing(self, path: str, most: int) -> list[str] | None:
+        """None: what is there is not told."""
+        return None
 
     def exists(self, path: str) -> bool:
         """Always true: what is there is not told."""

@@ -1,246 +1,143 @@
-"""What is known of well-known programs: data that anyone can extend by a line."""
+"""What is known of programs: the tables of ``knowledge/``, made ready entry by entry when a program is first met."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Final
-
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-# --- options that take their value from the next word ---------------------------
-
-#: For each program, the options in front of a subcommand whose value is the next word: in ``git -C dir push``
-#: the subcommand is ``push``.
-VALUE_OPTIONS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
-    {
-        program: _words(options)
-        for program, options in {
-            "aws": (
-                "--ca-bundle --cli-connect-timeout --cli-read-timeout --color --endpoint-url --output --profile"
-                " --query --region"
-            ),
-            "az": "--output -o --query --subscription",
-            "bun": "--config -c --cwd --env-file --preload -r",
-            "cargo": "--color --config --explain -C -Z",
-            "deno": "--config -c --log-level -L",
-            "docker": "--config --context -c --host -H --log-level -l --tlscacert --tlscert --tlskey",
-            "docker-compose": (
-                "--ansi --env-file --file -f --parallel --profile --progress --project-directory --project-name -p"
-            ),
-            "gcloud": (
-                "--account --billing-project --configuration --flags-file --format --impersonate-service-account"
-                " --project --verbosity"
-            ),
-            "gh": "--hostname --repo -R",
-            "git": "-C -c --attr-source --config-env --git-dir --list-cmds --namespace --super-prefix --work-tree",
-            "go": "-C",
-            "helm": (
-                "--kube-apiserver --kube-as-group --kube-as-user --kube-ca-file --kube-context --kube-token"
-                " --kubeconfig --namespace -n --registry-config --repository-cache --repository-config"
-            ),
-            "kubectl": (
-                "--as --as-group --as-uid --cache-dir --certificate-authority --client-certificate --client-key"
-                " --cluster --context --kubeconfig --namespace -n --password --profile --profile-output"
-                " --request-timeout --server -s --tls-server-name --token --user --username --v -v --vmodule"
-            ),
-            "make": (
-                "-C --directory -f --file --makefile -I --include-dir -j --jobs -l --load-average -o --old-file"
-                " --assume-old -W --what-if --new-file --assume-new"
-            ),
-            "node": (
-                "-C --conditions -r --require --import --loader --experimental-loader --env-file --input-type"
-                " --stack-trace-limit"
-            ),
-            "npm": "--prefix -C --workspace -w --registry --userconfig --globalconfig --cache --loglevel",
-            "perl": "-I",
-            "php": "-c -d -z",
-            "pip": (
-                "--cache-dir --cert --client-cert --exists-action --keyring-provider --log --proxy --python"
-                " --retries --timeout --trusted-host --use-deprecated --use-feature"
-            ),
-            "pnpm": "--dir -C --filter -F --loglevel --reporter",
-            "podman": (
-                "--cgroup-manager --conmon --connection -c --events-backend --hooks-dir --identity --imagestore"
-                " --log-level --module --namespace --network-cmd-path --network-config-dir --out --root --runroot"
-                " --runtime --runtime-flag --ssh --storage-driver --storage-opt --tmpdir --url --volumepath"
-            ),
-            "poetry": "--directory -C --project -P",
-            "python": "-W -X --check-hash-based-pycs",
-            "ruby": "-C -E -I -r --encoding --external-encoding --internal-encoding",
-            "systemctl": (
-                "--host -H --image --job-mode --kill-value --kill-whom --lines -n --machine -M --output -o"
-                " --property -p --root --signal -s --state --type -t --what --when"
-            ),
-            "terraform": "",
-            "uv": "--allow-insecure-host --cache-dir --color --config-file --directory --project",
-            "yarn": (
-                "--cwd --cache-folder --global-folder --link-folder --modules-folder --mutex --registry --use-yarnrc"
-            ),
-        }.items()
-    }
-)
-
-# --- programs that start others -------------------------------------------------
+from functools import lru_cache
+from importlib import resources
+from typing import Any, Final
 
 #: Programs that run a command under more rights than the caller has.
-ELEVATING: Final = _words("sudo sudoedit doas dzdo gsudo pkexec please run0 runas su")
-
-_STARTS = "starts another command, which is not read yet"
-_CODE = "runs code given to it as text, which is not read yet"
-
-#: Programs that always start something else, and what a person is told of it.
-ALWAYS: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        **dict.fromkeys(ELEVATING, "starts another command with more rights, which is not read yet"),
-        **dict.fromkeys(
-            _words(
-                "env timeout gtimeout nice ionice renice nohup setsid stdbuf unbuffer chrt taskset numactl"
-                " prlimit cgexec systemd-run systemd-inhibit dbus-run-session xargs gxargs parallel watch entr"
-                " inotifywait watchexec nodemon strace ltrace gdb lldb valgrind perf script expect rlwrap socat"
-                " screen tmux dtach at batch crontab chroot unshare nsenter setpriv setarch linux32 linux64 capsh"
-                " bwrap firejail proot fakeroot faketime start-stop-daemon daemonize runuser setuidgid softlimit"
-                " flock caffeinate busybox toybox npx bunx pnpx uvx pipx direnv dotenv chpst catchsegv ld.so time"
-                " gtime hyperfine doppler open xdg-open start osascript"
-            ),
-            _STARTS,
-        ),
-        **dict.fromkeys(
-            _words("ssh mosh rsh dbclient sshpass autossh ansible"),
-            "runs commands on another machine, which are not read yet",
-        ),
-        **dict.fromkeys(
-            _words(
-                "sh bash zsh dash ksh mksh pdksh oksh ash fish rbash csh tcsh yash nu xonsh elvish pwsh powershell cmd"
-            ),
-            "runs shell text that is not read yet",
-        ),
-        **dict.fromkeys(_words("awk gawk mawk nawk original-awk"), _CODE),
-        **dict.fromkeys(_words("eval source . exec command builtin coproc noglob nocorrect -"), _STARTS),
-        **dict.fromkeys(
-            _words(
-                "trap alias unalias hash set unset shopt enable bind complete compopt fc autoload zmodload"
-                " emulate sched"
-            ),
-            "changes what later commands mean",
-        ),
-        **dict.fromkeys(_words("vi vim nvim view ex ed emacs"), "can run commands from inside"),
-    }
+ELEVATING: Final = frozenset(
+    ["sudo", "sudoedit", "doas", "dzdo", "gsudo", "pkexec", "please", "run0", "runas", "su", "calife", "super"]
 )
+#: Directories whose programs are those of the system, so that a full name means the program of that name.
+SYSTEM: Final = frozenset({"/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin", "/opt/homebrew/bin"})
 
-#: For each program, subcommands (one word or two) that start something else.
-STARTING: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
-    {
-        program: frozenset(one.strip() for one in commands.split(","))
-        for program, commands in {
-            "bun": "x, exec, repl",
-            "bundle": "exec",
-            "conda": "run",
-            "corepack": "npm, npx, pnpm, pnpx, yarn, yarnpkg",
-            "deno": "eval, repl",
-            "docker": "exec, run, container exec, container run, compose exec, compose run, sandbox run",
-            "docker-compose": "exec, run",
-            "gh": "alias, extension exec, codespace ssh, cs ssh",
-            "git": "bisect run, submodule foreach, filter-branch, for-each-repo, rebase -x, difftool -x, grep -O",
-            "hatch": "run, shell",
-            "kubectl": "exec, run, debug",
-            "mamba": "run",
-            "micromamba": "run",
-            "nix": "run, shell, develop",
-            "npm": "exec, x, explore",
-            "oc": "exec, run, rsh, debug",
-            "pdm": "run",
-            "pipenv": "run, shell",
-            "pixi": "run, exec, shell",
-            "pnpm": "exec, dlx, x",
-            "podman": "exec, run, container exec, container run, unshare, compose exec, compose run",
-            "poetry": "run, shell",
-            "pyenv": "exec",
-            "rbenv": "exec",
-            "rustup": "run",
-            "rye": "run",
-            "uv": "run, x, tool run",
-            "vagrant": "ssh",
-            "yarn": "exec, dlx",
-        }.items()
-    }
-)
 
-#: For each program, options in any place that start something else or act on what is found.
-OPENING: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
-    {
-        program: _words(options)
-        for program, options in {
-            "fd": "-x --exec -X --exec-batch",
-            "fdfind": "-x --exec -X --exec-batch",
-            "find": "-exec -execdir -ok -okdir -delete -fls -fprint -fprint0 -fprintf",
-            "gfind": "-exec -execdir -ok -okdir -delete -fls -fprint -fprint0 -fprintf",
-            "git": "--exec --upload-pack --receive-pack --extcmd --open-files-in-pager --ext-diff --tool-help",
-            "make": "--eval",
-            "rg": "--pre --hostname-bin",
-            "rsync": "-e --rsh --rsync-path",
-            "scp": "-o -S -F",
-            "sftp": "-o -S -F -b -D",
-            "sort": "--compress-program",
-            "tar": (
-                "-I -F --use-compress-program --to-command --checkpoint-action --info-script --new-volume-script"
-                " --rsh-command --rmt-command"
-            ),
-            "gtar": (
-                "-I -F --use-compress-program --to-command --checkpoint-action --info-script --new-volume-script"
-                " --rsh-command --rmt-command"
-            ),
-            "bsdtar": "--use-compress-program",
-            "zip": "-TT --unzip-command",
-            "curl": "-K --config",
-            "wget": "--use-askpass -e --execute --config",
-        }.items()
-    }
-)
+class Form:
+    """How a command reads its words, under some of its options.
 
-#: For each program, options in front of its first operand that carry code or change what it runs. A one-letter option
-#: also counts inside a joined word (``python -Ic``).
-LEADING: Final[Mapping[str, tuple[str, frozenset[str]]]] = MappingProxyType(
-    {
-        "git": ("can make git run any command", _words("-c --exec-path --config-env")),
-        "hg": ("can make hg run any command", _words("--config")),
-        "python": (_CODE, _words("-c")),
-        "pypy": (_CODE, _words("-c")),
-        "jython": (_CODE, _words("-c")),
-        "perl": (_CODE, _words("-e -E -M -m -d")),
-        "ruby": (_CODE, _words("-e -r")),
-        "node": (_CODE, _words("-e -p --eval --print -r --require --import --loader --experimental-loader")),
-        "nodejs": (_CODE, _words("-e -p --eval --print -r --require --import --loader --experimental-loader")),
-        "bun": (_CODE, _words("-e -p --eval --print -r --preload")),
-        "php": (_CODE, _words("-r -B -R -E --run --process-begin --process-code --process-end -d")),
-        "lua": (_CODE, _words("-e -l")),
-        "luajit": (_CODE, _words("-e -l")),
-        "tclsh": (_CODE, _words("-c")),
-        "osascript": (_CODE, _words("-e")),
-        "julia": (_CODE, _words("-e -E -L --eval --print --load")),
-        "rscript": (_CODE, _words("-e")),
-        "r": (_CODE, _words("-e")),
-        "groovy": (_CODE, _words("-e")),
-        "scala": (_CODE, _words("-e")),
-        "ghc": (_CODE, _words("-e")),
-        "elixir": (_CODE, _words("-e --eval")),
-        "erl": (_CODE, _words("-eval -s -run")),
-        "sqlite3": (_CODE, _words("-cmd -init")),
-        "psql": (_CODE, _words("-c --command")),
-        "mysql": (_CODE, _words("-e --execute")),
-    }
-)
+    ``operands`` are roles in order, ``does`` effects that need no operand; ``readonly``, ``opaque`` as in the tables.
+    """
 
-#: Programs of which ``VALUE_OPTIONS`` and ``LEADING`` hold every option that takes a value, so that others take none.
-_COMPLETE: Final = _words("perl python ruby")
+    __slots__ = ("does", "flags", "opaque", "operands", "readonly", "unless", "values", "when")
 
-#: Words that the shell itself reads where a command stands (POSIX 2.4, bash, zsh).
-RESERVED: Final = _words(
-    "! { } [[ ]] case do done elif else end esac fi for foreach function if in repeat select then time until while"
-)
+    def __init__(self, row: Mapping[str, Any], base: Form | None = None) -> None:
+        self.when: tuple[str, ...] = tuple(row.get("when", "").split())
+        self.unless: tuple[str, ...] = tuple(row.get("unless", "").split())
+        self.operands: tuple[str, ...] = tuple(row.get("operands", base.operands if base else ()))
+        self.does: tuple[str, ...] = tuple(row.get("does", base.does if base else ()))
+        self.readonly: bool = row.get("readonly", base.readonly if base else False)
+        self.opaque: str | None = row.get("opaque", base.opaque if base else None)
+        self.flags: frozenset[str] = frozenset(row.get("flags", "").split())
+        self.values: Mapping[str, str] = _values(row.get("values", {}))
+
+
+class Entry:
+    """One program, or one subcommand, ready to be used.
+
+    ``flags`` and ``values`` hold every option, with and without a value, those of the program in front of a subcommand
+    too; ``long`` all long names, sorted, for abbreviations.
+    """
+
+    __slots__ = (
+        "elevates", "flags", "form", "forms", "keys", "long", "many", "name", "open", "parent", "special", "style",
+        "subcommands", "unknown", "values",
+    )  # fmt: skip
+
+    def __init__(self, name: str, row: Mapping[str, Any], parent: Entry | None = None) -> None:
+        self.name = name
+        self.parent = parent
+        self.form = Form(row)
+        self.forms = tuple([Form(one, self.form) for one in row.get("forms", ())])
+        self.open: bool = row.get("open", False)
+        self.style: str = row.get("style", "gnu" if parent is None or parent.style == "posix" else parent.style)
+        self.elevates: bool = row.get("elevates", False)
+        self.special: str | None = row.get("special")
+        self.keys: Mapping[str, str] = row.get("keys", {})
+        self.unknown: str = row.get("unknown", "opaque")
+        self.many: frozenset[str] = frozenset(row.get("many", "").split())
+        self.values: dict[str, str] = dict(parent.values) if parent is not None else {}
+        own = _values(row.get("values", {}))
+        flags = set(parent.flags) if parent is not None else set()
+        own_flags = {*row.get("flags", "").split(), *self.many} - {"*"}
+        for form in self.forms:
+            own_flags |= {one for one in (*form.when, *form.unless) if one not in own} | form.flags
+            for option, role in form.values.items():
+                own.setdefault(option, role)
+        for option in own_flags:
+            self.values.pop(option, None)
+        self.values.update(own)
+        self.flags: frozenset[str] = frozenset((flags | own_flags) - set(own))
+        self.long: tuple[str, ...] = tuple(sorted(one for one in {*self.flags, *self.values} if one[:2] == "--"))
+        self.subcommands: Mapping[str, Any] = row.get("sub", {})
+
+    def form_under(self, given: frozenset[str] | set[str]) -> Form:
+        """The form that holds under the options given."""
+        for form in self.forms:
+            if (not form.when or not given.isdisjoint(form.when)) and given.isdisjoint(form.unless):
+                return form
+        return self.form
+
+    def subcommand(self, name: str) -> Entry | None:
+        """The entry of a subcommand."""
+        if name not in self.subcommands:
+            return None
+        return _subcommand(self, name)
+
+    def spelled(self, option: str) -> list[str]:
+        """The listed options that a word spells: itself, or those that it shortens (GNU ``getopt_long``)."""
+        if option in self.values or option in self.flags:
+            return [option]
+        if option[:2] != "--" or len(option) < 3:
+            return []
+        return [one for one in self.long if one.startswith(option)]
+
+
+_made: dict[tuple[int, str], Entry] = {}
+
+
+def _subcommand(parent: Entry, name: str) -> Entry:
+    key = (id(parent), name)
+    found = _made.get(key)
+    if found is None:
+        row = parent.subcommands[name]
+        if isinstance(row, str):  # another name of a subcommand
+            row = parent.subcommands[row]
+        found = _made[key] = Entry(f"{parent.name} {name}", row, parent)
+    return found
+
+
+def _values(row: Mapping[str, str]) -> dict[str, str]:
+    return {option: role for options, role in row.items() for option in options.split()}
+
+
+@lru_cache(maxsize=1)
+def _tables() -> Mapping[str, Any]:
+    from orjson import loads
+
+    text = resources.files("agentpolicy.effects.knowledge").joinpath("knowledge.json").read_bytes()
+    tables: Mapping[str, Any] = loads(text)
+    return tables
+
+
+@lru_cache(maxsize=4096)
+def entry_of(name: str) -> Entry | None:
+    """What is known of a program under one name, None where nothing is."""
+    row = _tables().get(name)
+    if isinstance(row, str):
+        return entry_of(row)
+    return None if row is None else Entry(name, row)
+
+
+def program_entry(program: str) -> Entry | None:
+    """What is known of the program that a command names, looked up by its base name and without its version."""
+    for name in known_as(program):
+        found = entry_of(name)
+        if found is not None:
+            return found
+    return None
 
 
 def base_name(program: str) -> str:
@@ -255,70 +152,52 @@ def known_as(program: str) -> tuple[str, ...]:
     return (name, bare) if bare and bare != name else (name,)
 
 
-def opens(argv: tuple[str, ...]) -> str | None:
-    """Why a command hides another one from sight, None where nothing is known that it starts.
-
-    The answer is a sentence for a person: ```sudo` starts another command with more rights, which is not read yet``.
+class Options:
+    """What is known of the options that may stand in front of a subcommand: those whose value is the next word, and
+    those
+    that stand alone. Of any other it is not known whether it takes the next word.
     """
-    for name in known_as(argv[0]):
-        why = ALWAYS.get(name)
-        if why is not None:
-            return f"`{argv[0]}` {why}"
-        anywhere = OPENING.get(name)
-        if anywhere is not None:
-            for word in argv[1:]:
-                option = _option_of(word, anywhere)
-                if option is not None:
-                    return (
-                        f"`{argv[0]} {option}` makes it act on what it finds or start a command, which is not read yet"
-                    )
-        leading = LEADING.get(name)
-        starting = STARTING.get(name)
-        if leading is not None or starting is not None:
-            why = _in_front(name, argv, leading, starting)
-            if why is not None:
-                return why
-    return None
+
+    __slots__ = ("alone", "values")
+
+    def __init__(self, values: frozenset[str], alone: frozenset[str]) -> None:
+        self.values = values
+        self.alone = alone
+
+    def takes(self, word: str) -> bool | None:
+        """Whether an option's word takes the next one; None where that is not known."""
+        if word in self.values:
+            return True
+        return False if word in self.alone or "=" in word or word == "--" else None
 
 
-def _in_front(
-    name: str, argv: tuple[str, ...], leading: tuple[str, frozenset[str]] | None, starting: frozenset[str] | None
-) -> str | None:
-    """Look at the options in front of the first operand, then at the subcommand."""
-    values = VALUE_OPTIONS.get(name, frozenset())
-    unsure = False  # the word before was an option of which nobody knows whether it takes this one
-    index = 1
-    while index < len(argv):
-        word = argv[index]
-        index += 1
-        if word[:1] == "-" and len(word) > 1:
-            if leading is not None:
-                option = _option_of(word, leading[1])
-                if option is not None:
-                    return f"`{argv[0]} {option}` {leading[0]}"
-            unsure = word not in values and "=" not in word and word != "--" and name not in _COMPLETE
-            if word in values:
-                index += 1
-            continue
-        if starting is not None:
-            for words in starting:
-                first, _, second = words.partition(" ")
-                if word == first and (not second or second in argv[index:]):
-                    return f"`{argv[0]} {words}` starts another command, which is not read yet"
-        if not unsure:
-            return None
-        unsure = False
-    return None
+_NO_OPTIONS: Final = Options(frozenset(), frozenset())
 
 
-def _option_of(word: str, options: frozenset[str]) -> str | None:
-    """The option among ``options`` that a word spells: whole, with ``=value``, joined or shortened."""
-    if word[:1] != "-" or len(word) < 2:
-        return None
-    head = word.partition("=")[0]
-    if head in options:
-        return head
-    if word[:2] == "--":
-        # GNU getopt_long takes any unambiguous beginning of a long option.
-        return next((one for one in sorted(options) if len(head) > 4 and one.startswith(head)), None)
-    return next((one for one in sorted(options) if len(one) == 2 and one[1] in head[1:]), None)
+@lru_cache(maxsize=4096)
+def options_of(program: str) -> Options:
+    """The options of a program by its base name; of a program that nobody knows, none."""
+    found = entry_of(program)
+    if found is None:
+        return _NO_OPTIONS
+    values = frozenset([option for option, role in found.values.items() if not role.endswith("?")])
+    return Options(values, found.flags | (found.values.keys() - values))
+
+
+def program_names() -> list[str]:
+    """Every name of a program that something is known of."""
+    return list(_tables())
+
+
+def complete(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Tables as they are kept: other names of a program or a subcommand point to it."""
+    found: dict[str, Any] = {}
+    for name, row in tables.items():
+        kept = {key: value for key, value in row.items() if key != "also"}
+        if "sub" in kept:
+            kept["sub"] = complete(kept["sub"])
+        found[name] = kept
+    for name, row in tables.items():
+        for other in row.get("also", ()):
+            found.setdefault(other, name)
+    return found

@@ -63,3 +63,12 @@ def well_formed(text: str) -> bool:
 
 def _deceives(character: str) -> bool:
     return not character.isprintable() or _BLANK.match(character) is not None
+
+
+def misleading_program(word: str) -> str | None:
+    """Why a program's name may not be what it looks like: any character beyond printable ASCII; None where it is
+    plain.
+    """
+    if word.isascii() and word.isprintable():
+        return None
+    return f"the program `{visible(word)}` has a name with unusual characters"

@@ -6,14 +6,16 @@ import os
 from collections.abc import Mapping
 from typing import Any, Final
 
+from agentpolicy.effects.acts import Act, Touch
 from agentpolicy.effects.arguments import BadCall, bind, bind_any
 from agentpolicy.effects.call import ToolCall
 from agentpolicy.effects.effect import Effect, ExecEffect, ToolEffect
 from agentpolicy.effects.host import Host
 from agentpolicy.effects.paths import canonical, file_effect
 from agentpolicy.effects.recent import Recent
+from agentpolicy.effects.resolve import effects_of_acts
 from agentpolicy.effects.shape import ToolShape, join
-from agentpolicy.effects.shell import exec_effect, read_shell
+from agentpolicy.effects.shell.read import read_argv, read_text
 from agentpolicy.effects.text import visible, well_formed
 from agentpolicy.effects.urls import host_effect, net_effect, seen_urls
 
@@ -24,10 +26,12 @@ _METHODS: Final = {one: f"net.{one}" for one in ("get", "head", "post", "put", "
 _NETS: Final = frozenset({"net.connect", *_METHODS.values()})
 #: Longest shell text whose command is remembered whole, in characters.
 _REMEMBERED: Final = 2048
+#: Most effects of a text that are remembered.
+_MOST_REMEMBERED: Final = 256
 _MOST_ENV: Final = 10_000
 
-# Commands by their text, with the directory and home that they were read under.
-_commands: Recent[tuple[str, str, Effect]] = Recent()
+# What commands do by their text, with the directory and home that they were read under, and whether files are among it.
+_commands: Recent[tuple[str, str, list[Act], bool]] = Recent()
 
 
 def effects_of(call: ToolCall, shapes: Mapping[str, ToolShape], host: Host, *, want_size: bool = False) -> list[Effect]:
@@ -70,9 +74,9 @@ def read_call(call: ToolCall, shape: ToolShape | None, host: Host, *, want_size:
             if kind == "shell" and call.cwd is None and not call.env and call.home is None:
                 seen = _commands.young.get(value)
                 if seen is not None and seen[1] == host.home and seen[0] == (host.cwd if where is None else where):
-                    effects.append(seen[2])
+                    effects += effects_of_acts(seen[2], host, want_size=want_size) if seen[3] else seen[2]  # type: ignore[arg-type]
                     continue
-            effects.extend(_exec(call, shape.name, kind, value, where, host))
+            effects.extend(_exec(call, shape.name, kind, value, where, host, want_size))
         elif action in _FILES:
             _add_files(effects, action, call, value, where, host, want_size)
         elif action in _NETS:
@@ -101,11 +105,11 @@ def direct(call: ToolCall, host: Host, *, want_size: bool = False) -> list[Effec
     if action == "exec":
         if isinstance(target, str):
             text = _plain("target", target)
-            return _shell(call, text, None, host)
+            return _shell(call, text, None, host, want_size)
         if not isinstance(target, (list, tuple)):
             raise BadCall("wrong-type", "the target of `exec` must be shell text or a list of words")
         argv = [_plain("target", one) for one in target]
-        return exec_effect(argv, cwd=_directory(call, host), home=_home(call, host), env=_environment(call))
+        return _argv(call, argv, None, host, want_size)
     if action in _FILES or action in _NETS or action == "tool":
         text = _plain("target", target)
         effects: list[Effect] = []
@@ -126,30 +130,39 @@ def direct(call: ToolCall, host: Host, *, want_size: bool = False) -> list[Effec
 # --- effects of one argument ------------------------------------------------------
 
 
-def _exec(call: ToolCall, tool: str, kind: str, value: Any, place: str | None, host: Host) -> list[Effect]:
+def _exec(
+    call: ToolCall, tool: str, kind: str, value: Any, place: str | None, host: Host, want_size: bool
+) -> list[Effect]:
     if kind == "code":
         where = _directory(call, host, place)
         why = f"`{tool}` runs code, which is not read"
         return [ExecEffect(None, cwd=where, env=_environment(call), program=tool, why=why)]
     if isinstance(value, str):
-        return _shell(call, value, place, host)
-    return exec_effect(value, cwd=_directory(call, host, place), home=_home(call, host), env=_environment(call))
+        return _shell(call, value, place, host, want_size)
+    return _argv(call, value, place, host, want_size)
 
 
-def _shell(call: ToolCall, text: str, place: str | None, host: Host) -> list[Effect]:
+def _argv(call: ToolCall, argv: list[str], place: str | None, host: Host, want_size: bool) -> list[Effect]:
+    acts = read_argv(argv, cwd=_directory(call, host, place), home=_home(call, host), env=_environment(call))
+    return effects_of_acts(acts, host, want_size=want_size)
+
+
+def _shell(call: ToolCall, text: str, place: str | None, host: Host, want_size: bool) -> list[Effect]:
     cwd = _directory(call, host, place)
     home = _home(call, host)
     if call.env:
         env = _environment(call)
         # The shell itself reads `~` from HOME.
-        return read_shell(text, cwd=cwd, home=(env or {}).get("HOME", home), env=env)
+        acts = read_text(text, cwd=cwd, home=(env or {}).get("HOME", home), env=env)
+        return effects_of_acts(acts, host, want_size=want_size)
     seen = _commands.get(text)
     if seen is not None and seen[0] == cwd and seen[1] == home:
-        return [seen[2]]
-    effects = read_shell(text, cwd=cwd, home=home)
-    if len(text) <= _REMEMBERED and len(effects) == 1:
-        _commands.keep(text, (cwd, home, effects[0]))
-    return effects
+        acts = seen[2]
+    else:
+        acts = read_text(text, cwd=cwd, home=home)
+        if len(text) <= _REMEMBERED and len(acts) <= _MOST_REMEMBERED:
+            _commands.keep(text, (cwd, home, acts, any(isinstance(act, Touch) for act in acts)))
+    return effects_of_acts(acts, host, want_size=want_size)
 
 
 def _add_files(

@@ -135,7 +135,7 @@ def net_effect(action: str, target: str) -> NetEffect:
         seen = seen_urls[action] = Recent(512)
     found = seen.get(target)
     if found is None:
-        found = _effect(action, parse_url(target))
+        found = address_effect(action, parse_url(target))
         if len(target) <= _REMEMBERED:
             seen.keep(target, found)
     return found
@@ -143,7 +143,7 @@ def net_effect(action: str, target: str) -> NetEffect:
 
 def host_effect(action: str, target: str) -> NetEffect:
     """The effect of ``action`` on a host: ``example.org``, ``example.org:8080``, ``10.0.0.1``, ``[::1]:80``."""
-    return _effect(action, address_of_host(target))
+    return address_effect(action, address_of_host(target))
 
 
 def address_of_host(text: str) -> Address:
@@ -156,7 +156,7 @@ def address_of_host(text: str) -> Address:
     return found
 
 
-def _effect(action: str, found: Address) -> NetEffect:
+def address_effect(action: str, found: Address) -> NetEffect:
     return NetEffect(
         action,
         scheme=found.scheme,

@@ -139,7 +139,9 @@ class Policy:
                 verdict = function(effect, situation)
                 if verdict is not None and (best is None or verdict.severity < best.severity):
                     best = verdict
-            if best is None and not getattr(effect, "answered", False):
+            if best is None and not (
+                getattr(effect, "answered", False) or getattr(effect, "wrapper", False) or effect.possible
+            ):
                 return _SILENT
             return best
 

@@ -42,11 +42,16 @@ class Protected:
             # Effects of commands are shared by calls of the same text, and what their words mention does not change.
             if effect.cleared is self:
                 return False
-            text = "\0".join(effect.argv)
+            words = [word for word in effect.argv if word is not None]
+            text = "\0".join(words)
             if not any(base in text for base in self._bases):
-                effect.cleared = self
+                if not effect.opaque:
+                    effect.cleared = self
+                    return False
+            elif any(self._word(word, effect.cwd) for word in words):
+                return True
+            if not effect.opaque:
                 return False
-            return any(self._word(word, effect.cwd) for word in effect.argv)
         # The words of an opaque command are not known; the text that they come from is.
         return self._mentioned(call.target) or any(self._mentioned(value) for value in call.args.values())
 
@@ -57,7 +62,7 @@ class Protected:
                 continue
             if name.startswith(self._inside) or name in self._files:
                 return True
-            if effect.action == "fs.delete" and self._holds(name):
+            if (effect.action == "fs.delete" or (effect.many and effect.action == "fs.write")) and self._holds(name):
                 return True
         return False
 
