@@ -10,59 +10,10 @@ from typing import Any
 
 FOLDER = Path(__file__).parent.parent / "src/agentpolicy/effects/knowledge"
 ROLES = frozenset(
-    [
-        "text",
-        "read",
-        "write",
-        "append",
-        "delete",
-        "list",
-        "change",
-        "move",
-        "dest",
-        "expose",
-        "dir",
-        "script",
-        "code",
-        "shell",
-        "program",
-        "command",
-        "appended",
-        "away-command",
-        "away-shell",
-        "words-shell",
-        "assign",
-        "url",
-        "url-get",
-        "url-post",
-        "url-put",
-        "url-delete",
-        "url-head",
-        "url-patch",
-        "url-options",
-        "url-connect",
-        "host",
-        "name",
-        "remote-read",
-        "remote-write",
-        "remote",
-        "database",
-        "file-or-text",
-        "opaque",
-        "method",
-        "form",
-        "volume",
-        "config",
-        "placeholder",
-        "module",
-        "package",
-        "remote-delete",
-        "secret",
-        "bucket-read",
-        "bucket-write",
-        "file-uri",
-        "host-or-path",
-    ]
+    "text read write append delete list change move dest expose tree dir chdir script code shell program command appended "
+    "away-command away-shell words-shell assign url url-get url-post url-put url-delete url-head url-patch url-options "
+    "url-connect host host-or-path name remote remote-read remote-write remote-delete bucket-read bucket-write database "
+    "file-or-text file-uri secret form volume package module config method placeholder opaque".split()
 )
 FORM = {
     "when": str,

@@ -16,7 +16,7 @@ from agentpolicy.effects.effect import Effect, ExecEffect, FileEffect, ToolEffec
 from agentpolicy.effects.host import Host
 from agentpolicy.effects.paths import MemoryFiles
 from agentpolicy.effects.tools import BadCall, effects_of
-from agentpolicy.effects.urls import net_effect
+from agentpolicy.effects.urls import net_effect, seen_urls
 from agentpolicy.engine.policy import Policy, bindings_on, text_reader
 from agentpolicy.engine.situation import Agent, Situation, User
 from agentpolicy.language.load import load_program
@@ -73,7 +73,7 @@ CONDITIONS: dict[str, tuple[str, ...]] = {
     ),
     "exec": (
         'flags has "-f"', 'flags has any ["-f", "--force"]', 'flags has only ["-f"]', 'program == "git"', 'argv has "origin"',
-        'cwd like "/w/**"', 'cwd == "/w"', "elevated", "env == []", 'env has "PATH"', "not elevated",
+        'cwd like "/w/**"', 'cwd == "/w"', "elevated", "readonly", "not readonly", "env == []", 'env has "PATH"', "not elevated",
     ),
     "net": ("private", "not private", "port == 443", "port in [80, 443]", 'scheme == "https"', "host in hosts", 'method == "GET"', 'path == "/x"'),
     "tool": ('arg.to == "ana"', "arg.n > 3", 'arg.to in ["ana", "ben"]', 'arg.list has only ["ana"]', 'arg.to like "a*"', 'server == "s"', "arg.url in bad", "arg.url not in bad", 'arg.url like "https://ok.example/**"', "arg.host in hosts", "arg.hosts has any hosts", "arg.hosts has only hosts", 'arg.host like "*"'),
@@ -195,13 +195,59 @@ args = st.fixed_dictionaries(
 
 
 @st.composite
+def many_files(draw: st.DrawFn, call: ToolCall) -> Effect:
+    """One effect on many files: recursion, a shell pattern, what an unknown program may touch."""
+    try:
+        effect = effects_of(call, {}, HOST)[0]
+    except BadCall:
+        return FileEffect("fs.read", None, None)
+    assert isinstance(effect, FileEffect)
+    effect.single = False
+    effect.possible = draw(st.booleans())
+    effect.many = draw(st.booleans())
+    if effect.many:
+        effect.glob = draw(st.sampled_from((None, "*.py", "*", "**/x.py", "a*", "**/*", "*/b")))
+        base = effect.resolved or "/w"
+        there = draw(st.sampled_from((None, [], [f"{base}/x.py"], [f"{base}/a/.env", f"{base}/a/b/x.py"])))
+        effect.inside = lambda: there
+    return effect
+
+
+@st.composite
+def loose_commands(draw: st.DrawFn, words: list[str]) -> Effect:
+    """A command with words that are not known, a wrapper, one whose last words are read later."""
+    argv: list[str | None] = list(words)
+    loose: set[int] = set()
+    for at in range(len(argv)):
+        kind = draw(st.integers(0, 5))
+        if kind == 0 and (at or draw(st.booleans())):
+            argv[at] = None
+        if kind in (0, 1) and at:
+            loose |= {at} if draw(st.booleans()) else set()
+    return ExecEffect(
+        tuple(argv),
+        cwd="/w",
+        loose=frozenset(loose),
+        more=draw(st.booleans()),
+        wrapper=draw(st.booleans()),
+        opaque=draw(st.booleans()),
+        readonly=draw(st.sampled_from((True, False, None))),
+        elevated=draw(st.integers(0, 4)) == 0,
+    )
+
+
+@st.composite
 def effects(draw: st.DrawFn) -> Effect:
     family = draw(st.sampled_from(("fs", "exec", "net", "tool")))
     if family == "fs":
         call = ToolCall.of(draw(st.sampled_from(FAMILIES["fs"])), draw(paths))
+        if draw(st.integers(0, 3)) == 0:
+            return draw(many_files(call))
     elif family == "exec":
-        kind = draw(st.integers(0, 3))
+        kind = draw(st.integers(0, 4))
         words = [draw(programs), *draw(commands)]
+        if kind == 4:
+            return draw(loose_commands(words))
         if kind == 0:
             return ExecEffect(None, cwd="/w", program=draw(st.sampled_from((None, "git", "run"))))
         if kind == 1:
@@ -215,6 +261,12 @@ def effects(draw: st.DrawFn) -> Effect:
         if action == "net.connect" and draw(st.booleans()):
             return net_effect(action, draw(st.sampled_from(("a.example:443", "a.example", "10.0.0.1:22"))))
         call = ToolCall.of(action, draw(urls))
+        if draw(st.integers(0, 5)) == 0:
+            seen_urls.clear()
+            effect = net_effect("net.connect", draw(urls))
+            effect.possible = True
+            seen_urls.clear()
+            return effect
     else:
         return ToolEffect(
             draw(st.sampled_from(("mail", "chat", "s/get_x", "s/put", "t/x"))), draw(args), answered=draw(st.booleans())

@@ -117,7 +117,7 @@ def test_the_commands_of_a_text_stand_in_their_order(text: str, expected: list[s
         ("sed -n 'w y' x", ["write /repo/y", "read /repo/x"]),
         ("awk '{print > \"y\"}' x", ["write /repo/y", "read /repo/x"]),
         ("sort -o y x", ["write /repo/y", "read /repo/x"]),
-        ("tar -C d -xf a.tar", ["read /repo/d/a.tar", "write /repo/d/./**"]),
+        ("tar -C d -xf a.tar", ["read /repo/a.tar", "write /repo/d/./**"]),
         ("git -C d rm x", ["delete /repo/d/x"]),
         ("find d -delete", ["read /repo/d", "delete /repo/d/**"]),
         ("ln -s /etc/passwd x", ["read /etc/passwd", "write /etc/passwd", "write /repo/x"]),

@@ -17,6 +17,7 @@ from agentpolicy.checker.truths import Conditions, World
 from agentpolicy.checker.views import Net, Text, View, words
 from agentpolicy.compiler.bind import Bindings
 from agentpolicy.effects.effect import Effect, ExecEffect, FileEffect, NetEffect, ToolEffect
+from agentpolicy.effects.shell.read import read_argv
 from agentpolicy.effects.urls import host_effect, net_effect
 from agentpolicy.engine.situation import Agent, Situation, User
 from agentpolicy.language import checked as c
@@ -197,8 +198,9 @@ class Cases:
         assert isinstance(view, Text)
         for argv, cwd, env, raised in product(self._argvs(words(view.witness)), cwds, environments, elevated):
             yield ExecEffect(
-                argv, cwd=cwd, env=env, elevated=raised, opaque=kind.opaque, why="not known" if kind.opaque else None
-            )
+                argv, cwd=cwd, env=env, elevated=raised, opaque=kind.opaque, why="not known" if kind.opaque else None,
+                readonly=_readonly(argv) if self.reads("readonly") else False,
+            )  # fmt: skip
 
     def _argvs(self, argv: tuple[str, ...]) -> list[tuple[str, ...]]:
         extra = [one for one in self._texts("flags", "argv") if one and one not in argv]
@@ -342,6 +344,12 @@ def _written(value: object) -> str:
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False).replace("$", "\\$")
     return str(value)
+
+
+def _readonly(argv: tuple[str, ...]) -> bool | None:
+    """What the tables of programs say of a command."""
+    first = read_argv(argv, cwd="/", home="/")[0]
+    return first.readonly if isinstance(first, ExecEffect) else None
 
 
 def written(effect: Effect) -> str | None:

@@ -33,7 +33,7 @@ _KNOWN = {
 }
 _MAYBE = {
     "fs": {"size": "e.size"},
-    "exec": {"cwd": "e.cwd"},
+    "exec": {"cwd": "e.cwd", "readonly": "e.readonly"},
     "net": {"scheme": "e.scheme", "port": "e.port", "path": "e.path", "size": "e.size"},
     "tool": {"server": "e.server"},
     "sql": {},

@@ -385,8 +385,11 @@ class Command:
         for role, word in uses:
             if role == "dest":
                 dest.append(word)
-            elif role not in ("dir", "method", "placeholder"):
+            elif role not in ("dir", "chdir", "method", "placeholder"):
                 self._use(role, word, False)
+        for role, word in uses:
+            if role == "chdir":
+                self._enter(word)
         for role, word in operands:
             if role != "dest":
                 self._use(role, word, many)

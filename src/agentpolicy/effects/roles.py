@@ -88,6 +88,10 @@ def _write(command: Command, word: Value, many: bool) -> None:
     touch("fs.write", word, command.context, many=many)
 
 
+def _tree(command: Command, word: Value, many: bool) -> None:
+    touch("fs.write", word, command.context, many=True)
+
+
 def _delete(command: Command, word: Value, many: bool) -> None:
     touch("fs.delete", word, command.context, many=many)
 
@@ -395,6 +399,7 @@ ROLES: Final[Mapping[str, Role]] = {
     "read": _read,
     "list": _list,
     "write": _write,
+    "tree": _tree,
     "append": _write,
     "delete": _delete,
     "change": _change,

@@ -8,7 +8,9 @@ from typing import Final
 # --- actions ------------------------------------------------------------------
 
 _FS = {"path": "path", "name": "text", "suffix": "text", "size": "size"}
-_EXEC = {"program": "text", "argv": "[text]", "flags": "[text]", "cwd": "path", "env": "[text]", "elevated": "bool"}
+_EXEC = {"program": "text", "argv": "[text]", "flags": "[text]", "cwd": "path", "env": "[text]", "elevated": "bool",
+    "readonly": "bool",
+}  # fmt: skip
 _NET = {
     "scheme": "text",
     "host": "host",
