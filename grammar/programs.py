@@ -20,6 +20,7 @@ FORM = {
     "unless": str,
     "operands": list,
     "does": list,
+    "bare": list,
     "readonly": bool,
     "opaque": str,
     "flags": str,
@@ -27,7 +28,7 @@ FORM = {
 }
 ENTRY = {
     **FORM, "also": list, "open": bool, "style": str, "many": str, "keys": dict, "forms": list, "sub": dict,
-    "unknown": str, "elevates": bool, "special": str,
+    "unknown": str, "elevates": bool, "special": str, "reveal": str,
 }  # fmt: skip
 STYLES = frozenset({"gnu", "posix", "single", "words", "keys", "tar"})
 
@@ -44,7 +45,7 @@ def check(where: str, row: dict[str, Any], known: dict[str, type]) -> list[str]:
         found += [f"{where}: `{role}` is no role" for role in roles if role.rstrip("*?") not in ROLES]
     found += [
         f"{where}: `{one}` is no effect"
-        for one in row.get("does", [])
+        for one in (*row.get("does", []), *row.get("bare", []))
         if one.partition(" ")[0].removesuffix("-many") not in ROLES
     ]
     for options in (*row.get("values", {}), row.get("flags", ""), row.get("many", "").replace("*", "")):

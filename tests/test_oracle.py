@@ -208,6 +208,7 @@ def many_files(draw: st.DrawFn, call: ToolCall) -> Effect:
     if effect.many:
         effect.glob = draw(st.sampled_from((None, "*.py", "*", "**/x.py", "a*", "**/*", "*/b")))
         base = effect.resolved or "/w"
+        effect.hidden = draw(st.booleans())
         there = draw(st.sampled_from((None, [], [f"{base}/x.py"], [f"{base}/a/.env", f"{base}/a/b/x.py"])))
         effect.inside = lambda: there
     return effect

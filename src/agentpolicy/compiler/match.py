@@ -430,7 +430,7 @@ def _many(
     names: Sequence[str] | None = ()
     for pattern, test in zip(patterns, tests, strict=True):
         held = segments(pattern)
-        if not meets_parts(_with_inside(held, itself), parts, dots=effect.glob is None or "**" in effect.glob):
+        if not meets_parts(_with_inside(held, itself), parts, dots=effect.hidden):
             continue
         if held[:1] != ["**"] or test(name):
             return True
@@ -471,7 +471,13 @@ def meets_parts(pattern: Sequence[str], parts: Sequence[str], *, dots: bool) -> 
     places = _skip_any(pattern, {0})
     for part in parts:
         if part == "**":
-            places = set(range(min(places), len(pattern) + 1))
+            reached: set[int] = set()
+            for place in sorted(places):
+                while place not in reached:
+                    reached.add(place)
+                    if place < len(pattern) and (dots or pattern[place][:1] != "."):
+                        place += 1
+            places = reached
             continue
         held: set[int] = set()
         for place in places:

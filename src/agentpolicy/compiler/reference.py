@@ -154,7 +154,7 @@ class _Look:
             if effect.many:
                 if is_everything(pattern):
                     return True
-                return many_matches(pattern, self.name, effect.glob, effect.inside, wide, itself)
+                return many_matches(pattern, self.name, effect.glob, effect.hidden, effect.inside, wide, itself)
             return path_matches(pattern, self.name, itself)
         if isinstance(effect, ExecEffect):
             return self.command(effect, pattern, wide)

@@ -235,6 +235,7 @@ def many_matches(
     pattern: str,
     name: str,
     glob: str | None,
+    dots: bool,
     names: Callable[[], Sequence[str] | None] | None,
     wide: bool,
     itself: bool,
@@ -251,7 +252,6 @@ def many_matches(
     parts += ["**"] if glob is None else glob.split("/")
     if not wide:
         return _always_path(wanted, parts)
-    dots = glob is None or "**" in glob
     if not _ever_path(wanted, parts, dots):
         return False
     if wanted[:1] != ["**"] or path_matches(pattern, name, itself):
@@ -276,7 +276,10 @@ def _ever_path(wanted: Sequence[str], parts: Sequence[str], dots: bool) -> bool:
     if not parts:
         return all(piece == "**" for piece in wanted)
     if parts[0] == "**":
-        return any(_ever_path(wanted[at:], parts[1:], dots) for at in range(len(wanted) + 1))
+        taken = 0
+        while taken < len(wanted) and (dots or not wanted[taken].startswith(".")):
+            taken += 1
+        return any(_ever_path(wanted[at:], parts[1:], dots) for at in range(taken + 1))
     if not wanted:
         return False
     if wanted[0] == "**":

@@ -45,11 +45,12 @@ class Place:
 class Touch:
     """A file that a command touches, by a name that is still to be resolved.
 
+    ``hidden`` says whether names that begin with a dot are among many.
     ``name`` is absolute or None where it is not known; ``instead`` as of its place, whole names; ``into`` the names of
     what is put inside it where it is a directory; ``leads`` where a link that is made of it leads.
     """
 
-    __slots__ = ("action", "glob", "instead", "into", "leads", "many", "name", "possible", "why")
+    __slots__ = ("action", "glob", "hidden", "instead", "into", "leads", "many", "name", "possible", "why")
 
     def __init__(
         self,
@@ -58,6 +59,7 @@ class Touch:
         *,
         many: bool = False,
         glob: str | None = None,
+        hidden: bool = True,
         instead: tuple[tuple[str, str], ...] = (),
         into: tuple[str, ...] = (),
         leads: tuple[str, ...] = (),
@@ -69,6 +71,7 @@ class Touch:
         self.name = name
         self.many = many
         self.glob = glob
+        self.hidden = hidden
         self.instead = instead
         self.into = into
         self.possible = possible

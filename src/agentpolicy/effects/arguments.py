@@ -102,6 +102,9 @@ def _checked(name: str, kind: str, value: Any) -> Any:
     if kind == "any":
         check_json(name, value)
         return value
+    if kind == "command":
+        kind = "shell" if isinstance(value, str) else "argv"
+        return _text(name, kind, value) if kind == "shell" else _checked(name, kind, value)
     inner = "text" if kind == "argv" else kind[1:-1]
     if not isinstance(value, (list, tuple)):
         raise _wrong(name, f"a list of {_SAID.get(inner, inner)}", value)

@@ -17,10 +17,8 @@ from agentpolicy.effects.values import Loose, Value, behind, head_of, shown
 
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=").match
 _METHODS: Final = frozenset({"get", "head", "post", "put", "patch", "delete", "options"})
-#: Options under which an interpreter does not read what it runs from its input.
-_GIVEN_CODE: Final = frozenset(
-    "-c -m -e -E -p -r -f -F -B --eval --print --help --version -version -h -V -x -ex".split()
-)
+#: Roles of what an interpreter is given to run, so that it does not read that from its input.
+_GIVEN_CODE: Final = frozenset({"code", "shell", "script", "module"})
 #: Roles that take a word and all that follow.
 _RESTS: Final = frozenset({"command", "appended", "away-command", "away-shell", "words-shell"})
 
@@ -156,8 +154,11 @@ class Command:
         """Take options and operands from a word on; the place of the first operand, where only that was asked for."""
         words = self.words
         style = entry.style
-        stops = style == "posix" or bool(entry.subcommands)
         roles = entry.form.operands
+        # where a command begins that this one starts: its options are its own
+        rest = next((place for place, role in enumerate(roles) if role in _RESTS), len(words))
+        if roles[:1] == ("assign*",):
+            rest = 0
         at = first
         if style == "words":
             self.operands.extend(words[at:])
@@ -172,16 +173,12 @@ class Command:
                 if not ended and not isinstance(word, str) and not head:
                     # it may turn out to be an option
                     self.unsure = self.unsure or not entry.open
-                if stops:
-                    if roles and not entry.subcommands and not self._takes_all(roles):
-                        self.operands.append(word)
-                        at += 1
-                        roles = roles[1:]
-                        continue
-                    if not entry.subcommands:
-                        self._rest(entry, at)
-                        return len(words)
+                if entry.subcommands:
                     return at
+                assigns = roles[:1] == ("assign*",) and isinstance(word, str) and _ASSIGNMENT(word) is not None
+                if not assigns and (style == "posix" or len(self.operands) >= rest):
+                    self.operands.extend(words[at:])
+                    return len(words)
                 if style == "keys":
                     self._key(entry, word)
                 else:
@@ -196,12 +193,6 @@ class Command:
                 continue
             at = self._option(entry, at)
         return at
-
-    def _takes_all(self, roles: Sequence[str]) -> bool:
-        return roles[0] in _RESTS
-
-    def _rest(self, entry: Entry, at: int) -> None:
-        self.operands.extend(self.words[at:])
 
     def _bundled(self, entry: Entry, at: int) -> int:
         """The first word of an old style command, options without a dash."""
@@ -376,7 +367,8 @@ class Command:
                 self.method = name if name in _METHODS else "connect"
             elif role == "placeholder":
                 self.placeholder = word if isinstance(word, str) and word else "{}"
-        if form.operands[:1] == ("script",) and not self.operands and not self.given & _GIVEN_CODE:
+        told = any(role in _GIVEN_CODE for role, _ in uses)
+        if form.operands[:1] == ("script",) and not self.operands and not told:
             self.opaque(f"`{visible(head_of(self.words[0]))}` runs what it is given on its input")
         many = bool(self.entry.many & (self.given | {"*"}))
         operands = self._matched(form)
@@ -397,7 +389,9 @@ class Command:
             dest = [self.exposed[0].rpartition("/")[2] or "." if isinstance(self.exposed[0], str) else "."]
         for word in dest:
             destination(self, word, sources, many)
-        for effect in form.does:
+        star = next((role.rstrip("*") for role in form.operands if role.endswith("*")), None)
+        taken = star is None or any(role == star for role, _ in operands)
+        for effect in form.does if taken else (*form.does, *form.bare):
             role, _, target = effect.partition(" ")
             self._use(role.removesuffix("-many"), target or ".", role.endswith("-many") or many)
         if self.tail_role:
@@ -480,6 +474,8 @@ class Command:
         role, words = self.tail_role, self.tail
         if role == "done":
             return
+        if head_of(words[0])[:1] == "-":
+            self.opaque(f"`{visible(shown(words[0]) or '')}` stands where a command should")
         away = role.startswith("away")
         inner = self.context.inside(
             place=Place(None, away=True) if away else None,

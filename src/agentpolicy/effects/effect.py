@@ -54,12 +54,13 @@ class FileEffect(Effect):
     following links. ``single`` is true where both are known and equal and stand for one file, so that one look decides.
     ``many``: the effect is on whatever is at or below ``path`` (recursion), or on the files below it that a shell
     pattern
-    stands for: ``glob``, relative to ``path``, with ``*`` inside a segment and ``**`` across.
+    stands for: ``glob``, relative to ``path``, with ``*`` inside a segment and ``**`` across; ``hidden`` says whether
+    names that begin with a dot are among them.
     ``inside`` gives the names that are there now, None where that cannot be told. ``size`` is the file's size in bytes
     where it is known.
     """
 
-    __slots__ = ("glob", "inside", "many", "path", "possible", "resolved", "single", "size")
+    __slots__ = ("glob", "hidden", "inside", "many", "path", "possible", "resolved", "single", "size")
     family = "fs"
 
     def __init__(
@@ -72,6 +73,7 @@ class FileEffect(Effect):
         why: str | None = None,
         many: bool = False,
         glob: str | None = None,
+        hidden: bool = True,
         inside: Callable[[], Sequence[str] | None] | None = None,
         possible: bool = False,
     ) -> None:
@@ -81,6 +83,7 @@ class FileEffect(Effect):
         self.opaque = path is None or resolved is None
         self.many = many
         self.glob = glob
+        self.hidden = hidden
         self.inside = inside
         self.possible = possible
         self.single = path is not None and path == resolved and not many and not possible

@@ -26,7 +26,11 @@ def plain(name: str) -> str:
 
 
 def name_of(text: str) -> tuple[str, str]:
-    """The name on a ``---`` or ``+++`` line, and what stands behind its tab: a date, or nothing."""
+    """The name on a ``---`` or ``+++`` line, and what stands behind its tab: a date, or nothing.
+
+    Raises:
+        Unreadable: programs do not agree where the name ends.
+    """
     if text.startswith('"'):
         end = text.rfind('"') + 1
         quoted, rest = text[:end], text[end:]
@@ -52,11 +56,16 @@ def unsided(name: str) -> list[str]:
 
 
 def sided(side: str, raw: str) -> str:
+    """A name, quoted or not, with a side in front: as it stands on a ``diff --git`` line."""
     return f'"{side}/{raw[1:]}' if raw.startswith('"') else f"{side}/{raw}"
 
 
 def twice(header: str) -> str:
-    """The name that stands twice on a ``diff --git`` line, with two different sides."""
+    """The name that stands twice on a ``diff --git`` line, with two different sides.
+
+    Raises:
+        Unreadable: there is no such name.
+    """
     middle = len(header) // 2
     if header[middle : middle + 1] != " ":
         raise Unreadable
@@ -71,7 +80,11 @@ def twice(header: str) -> str:
 
 
 def unquoted(text: str) -> str:
-    """A name in double quotes with C's escapes, as git and GNU diff write names with odd characters (RFC 3629 inside)."""
+    """A name in double quotes with C's escapes (ISO C, 6.4.4.4), UTF-8 inside: how git and GNU diff write odd names.
+
+    Raises:
+        Unreadable: the quotes or an escape are not right, it is no UTF-8, empty, or holds a NUL.
+    """
     if len(text) < 2 or text[0] != '"' or text[-1] != '"':
         raise Unreadable
     found = bytearray()

@@ -21,12 +21,13 @@ class Form:
     ``operands`` are roles in order, ``does`` effects that need no operand; ``readonly``, ``opaque`` as in the tables.
     """
 
-    __slots__ = ("does", "flags", "opaque", "operands", "readonly", "unless", "values", "when")
+    __slots__ = ("bare", "does", "flags", "opaque", "operands", "readonly", "unless", "values", "when")
 
     def __init__(self, row: Mapping[str, Any], base: Form | None = None) -> None:
         self.when: tuple[str, ...] = tuple(row.get("when", "").split())
         self.unless: tuple[str, ...] = tuple(row.get("unless", "").split())
         self.operands: tuple[str, ...] = tuple(row.get("operands", base.operands if base else ()))
+        self.bare: tuple[str, ...] = tuple(row.get("bare", base.bare if base else ()))
         self.does: tuple[str, ...] = tuple(row.get("does", base.does if base else ()))
         self.readonly: bool = row.get("readonly", base.readonly if base else False)
         self.opaque: str | None = row.get("opaque", base.opaque if base else None)
@@ -42,7 +43,7 @@ class Entry:
     """
 
     __slots__ = (
-        "elevates", "flags", "form", "forms", "keys", "long", "many", "name", "open", "parent", "special", "style",
+        "elevates", "flags", "form", "forms", "keys", "long", "many", "name", "open", "reveal", "parent", "special", "style",
         "subcommands", "unknown", "values",
     )  # fmt: skip
 
@@ -57,6 +58,8 @@ class Entry:
         self.special: str | None = row.get("special")
         self.keys: Mapping[str, str] = row.get("keys", {})
         self.unknown: str = row.get("unknown", "opaque")
+        #: options under which names that begin with a dot are looked at too, empty where they always are
+        self.reveal: frozenset[str] = frozenset(row.get("reveal", "").split())
         self.many: frozenset[str] = frozenset(row.get("many", "").split())
         self.values: dict[str, str] = dict(parent.values) if parent is not None else {}
         own = _values(row.get("values", {}))

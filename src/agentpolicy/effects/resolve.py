@@ -92,17 +92,19 @@ def _effect(act: Touch, name: str | None, host: Host, want_size: bool) -> FileEf
         if act.many and effect.resolved is not None:
             parts = None if act.glob is None else glob_parts(act.glob[len(act.name or "") :])
             effect.glob = None if parts is None else "/".join(parts)
-            effect.inside = _Inside(effect.resolved, parts, host)
+            effect.hidden = act.hidden
+            effect.inside = _Inside(effect.resolved, parts, act.hidden, host)
     return effect
 
 
 class _Inside:
     """The names that an effect on many files is on now, looked up once for each effect and only where a rule asks."""
 
-    __slots__ = ("_directory", "_found", "_host", "_looked", "_parts")
+    __slots__ = ("_directory", "_found", "_hidden", "_host", "_looked", "_parts")
 
-    def __init__(self, directory: str, parts: list[str] | None, host: Host) -> None:
+    def __init__(self, directory: str, parts: list[str] | None, hidden: bool, host: Host) -> None:
         self._directory = directory
+        self._hidden = hidden
         self._parts = parts
         self._host = host
         self._looked = False
@@ -119,16 +121,22 @@ class _Inside:
         names = self._host.files.listing(self._directory, MOST_NAMES)
         if names is None:
             return None
-        if self._parts is None:
-            return [self._directory, *names]
         depth = len([part for part in self._directory.split("/") if part])
-        hidden = "**" in self._parts
+        if self._parts is None:
+            return [
+                self._directory,
+                *(name for name in names if self._hidden or not _is_hidden(name.split("/")[1 + depth :])),
+            ]
         return [
             name
             for name in names
             if match_parts(self._parts, below := name.split("/")[1 + depth :])
-            and (hidden or not any(map(_kept_hidden, below, self._parts)))
+            and (self._hidden or not any(map(_kept_hidden, below, self._parts)))
         ]
+
+
+def _is_hidden(parts: Sequence[str]) -> bool:
+    return any(part[:1] == "." for part in parts)
 
 
 def _kept_hidden(part: str, glob: str) -> bool:

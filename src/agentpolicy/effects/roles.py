@@ -77,7 +77,8 @@ _QUIET_SECTIONS: Final = ("advice.", "color.", "column.", "log.", "status.", "bl
 
 
 def _read(command: Command, word: Value, many: bool) -> None:
-    touch("fs.read", word, command.context, many=many)
+    reveal = command.entry.reveal
+    touch("fs.read", word, command.context, many=many, hidden=not reveal or bool(reveal & command.given))
 
 
 def _list(command: Command, word: Value, many: bool) -> None:

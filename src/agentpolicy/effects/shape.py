@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any, Final, TypeAlias
 
 #: Types whose values are text.
-TEXTUAL: Final = frozenset({"text", "path", "url", "host", "shell", "code", "sql", "table", "tool"})
+TEXTUAL: Final = frozenset({"text", "path", "url", "host", "shell", "code", "sql", "table", "tool", "patch"})
 
 #: (type, whether it must be given, the value where it is not)
 Parameter: TypeAlias = tuple[str, bool, Any]
-#: (action, parameter, parameter that names the directory)
-Declared: TypeAlias = tuple[str, str, "str | None"]
+#: (action, parameter, parameter that names the directory or database, or several names of it)
+Declared: TypeAlias = tuple[str, str, "str | tuple[str, ...] | None"]
 
 
 class ToolShape:
@@ -19,8 +19,10 @@ class ToolShape:
     Args:
         name: the tool's name, ``server/tool`` for MCP.
         parameters: type, whether required, and default of each parameter, by name. Types are those of the language
-            (``text``, ``[path]``…) or ``any``.
-        effects: the declared effects: action (or ``net``, ``sql``), parameter, parameter that names the directory.
+            (``text``, ``[path]``…), ``any``, ``command`` (shell text or a list of words) and ``patch``.
+        effects: the declared effects: action, parameter, parameter that names the directory or database. Besides
+            actions: ``net`` (kind from ``method``), ``http`` (the same, ``GET`` where nothing is sent), ``sql``, and
+            ``fs`` (of a patch, or kind from ``command`` as editing tools name it).
         only: whether the effects answer for the tool.
         returns: label of what the tool returns; None where nothing is said.
     """
@@ -52,7 +54,7 @@ class ToolShape:
         #: whether the declared effects answer for the tool itself
         self.answered = only and bool(effects)
         for action, parameter, place in effects:
-            for one in (parameter, place):
+            for one in (parameter, *((place,) if place is None or isinstance(place, str) else place)):
                 if one is not None and one not in parameters:
                     raise ValueError(f"`{action}` of tool `{name}` speaks of `{one}`, which is no parameter of it")
         #: the effects with the type of their parameter

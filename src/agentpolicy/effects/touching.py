@@ -65,6 +65,7 @@ def touch(
     many: bool = False,
     into: tuple[str, ...] = (),
     leads: tuple[str, ...] = (),
+    hidden: bool = True,
     possible: bool = False,
 ) -> None:
     """Add a file that is touched; nothing where the word names no file."""
@@ -90,6 +91,7 @@ def touch(
             instead=instead,
             into=into,
             leads=leads,
+            hidden=hidden and (glob is None or "**" in glob),
             possible=possible,
             why=why,
         )

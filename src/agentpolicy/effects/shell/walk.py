@@ -386,7 +386,9 @@ class Walk:
         if state.place.away:
             return
         name, glob, instead, why = absolute_value(target, state.place, state.home)
-        context.acts.append(Touch(action, name, many=glob is not None, glob=glob, instead=instead, why=why))
+        context.acts.append(
+            Touch(action, name, many=glob is not None, glob=glob, hidden=False, instead=instead, why=why)
+        )
 
 
 def _unread(text: str, context: Context, state: State) -> Ends:
