@@ -13,7 +13,7 @@ ROLES = frozenset(
     "text read write append delete list change move dest expose tree dir chdir script code shell program command appended "
     "away-command away-shell words-shell assign url url-get url-post url-put url-delete url-head url-patch url-options "
     "url-connect host host-or-path name remote remote-read remote-write remote-delete bucket-read bucket-write database "
-    "file-or-text file-uri secret form volume package module config method placeholder opaque".split()
+    "file-or-text file-uri secret form volume package module config method beside beside-kept prefix placeholder opaque".split()
 )
 FORM = {
     "when": str,
@@ -28,7 +28,7 @@ FORM = {
 }
 ENTRY = {
     **FORM, "also": list, "open": bool, "style": str, "many": str, "keys": dict, "forms": list, "sub": dict,
-    "unknown": str, "elevates": bool, "special": str, "reveal": str,
+    "unknown": str, "elevates": bool, "special": str, "reveal": str, "plus": str, "visible": bool,
 }  # fmt: skip
 STYLES = frozenset({"gnu", "posix", "single", "words", "keys", "tar"})
 

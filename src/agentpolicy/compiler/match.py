@@ -425,14 +425,17 @@ def _many(
     """
     parts = [*segments(name), *(["**"] if effect.glob is None else effect.glob.split("/"))]
     if not wide:
-        return any(covers_parts(_with_inside(segments(pattern), itself), parts) for pattern in patterns)
+        # the directory itself and what is in it may be covered by different patterns
+        halves = [parts] if effect.glob is not None else [parts[:-1], [*parts[:-1], "*", "**"]]
+        held = [_with_inside(segments(pattern), itself) for pattern in patterns]
+        return all(any(covers_parts(one, half) for one in held) for half in halves)
     unsure = False
     names: Sequence[str] | None = ()
     for pattern, test in zip(patterns, tests, strict=True):
-        held = segments(pattern)
-        if not meets_parts(_with_inside(held, itself), parts, dots=effect.hidden):
+        pieces = segments(pattern)
+        if not meets_parts(_with_inside(pieces, itself), parts, dots=effect.hidden):
             continue
-        if held[:1] != ["**"] or test(name):
+        if pieces[:1] != ["**"] or test(name):
             return True
         if names == ():
             names = None if effect.inside is None else effect.inside()

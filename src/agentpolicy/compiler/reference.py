@@ -140,6 +140,16 @@ class _Look:
     def text(self, written: str) -> str:
         return filled(written, self.bindings)
 
+    def covers(self, globs: Sequence[c.Glob], itself: bool) -> bool:
+        """Whether patterns together match everything at and below a name."""
+        name = self.name
+        assert name is not None
+        found = [pattern for glob in globs for pattern in self.patterns(glob)]
+        return any(path_matches(pattern, name, itself) for pattern in found) and any(
+            is_everything(pattern) or many_matches(pattern, name, "*/**", True, None, False, itself)
+            for pattern in found
+        )
+
     def glob(self, glob: c.Glob, wide: bool, itself: bool) -> Truth:
         value = any_of(self.pattern(pattern, wide, itself) for pattern in self.patterns(glob))
         if self.trace is not None:
@@ -179,7 +189,11 @@ class _Look:
         return None if program_matches(words[0], effect.program, wide, self.bindings.which) else False
 
     def many(self, globs: Sequence[c.Glob], wide: bool, itself: bool) -> Truth:
-        return any_of([self.glob(glob, wide, itself) for glob in globs])
+        found = any_of([self.glob(glob, wide, itself) for glob in globs])
+        effect = self.effect
+        if found is False and not wide and isinstance(effect, FileEffect) and effect.many and effect.glob is None:
+            return self.name is not None and self.covers(globs, itself)
+        return found
 
     # Conditions ------------------------------------------------------------
 

@@ -169,6 +169,14 @@ class Command:
         while at < len(words):
             word = words[at]
             head = head_of(word)
+            if entry.plus and not ended and head[:1] == "+" and len(head) > 1:
+                self._given("-+", entry.plus, behind(word, 1))
+                at += 1
+                continue
+            if word == "-" and not ended and "-" in entry.flags:
+                self.given.add("-")
+                at += 1
+                continue
             if ended or head[:1] != "-" or head == "-":
                 if not ended and not isinstance(word, str) and not head:
                     # it may turn out to be an option

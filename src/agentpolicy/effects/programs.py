@@ -43,7 +43,7 @@ class Entry:
     """
 
     __slots__ = (
-        "elevates", "flags", "form", "forms", "keys", "long", "many", "name", "open", "reveal", "parent", "special", "style",
+        "elevates", "flags", "form", "forms", "keys", "long", "many", "name", "open", "reveal", "visible", "parent", "plus", "special", "style",
         "subcommands", "unknown", "values",
     )  # fmt: skip
 
@@ -55,10 +55,12 @@ class Entry:
         self.open: bool = row.get("open", False)
         self.style: str = row.get("style", "gnu" if parent is None or parent.style == "posix" else parent.style)
         self.elevates: bool = row.get("elevates", False)
+        self.plus: str = row.get("plus", "")
         self.special: str | None = row.get("special")
         self.keys: Mapping[str, str] = row.get("keys", {})
         self.unknown: str = row.get("unknown", "opaque")
-        #: options under which names that begin with a dot are looked at too, empty where they always are
+        #: whether names that begin with a dot are passed over, and options under which they are not
+        self.visible: bool = row.get("visible", "reveal" in row)
         self.reveal: frozenset[str] = frozenset(row.get("reveal", "").split())
         self.many: frozenset[str] = frozenset(row.get("many", "").split())
         self.values: dict[str, str] = dict(parent.values) if parent is not None else {}

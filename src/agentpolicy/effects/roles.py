@@ -76,9 +76,13 @@ _QUIET_KEYS: Final = frozenset(
 _QUIET_SECTIONS: Final = ("advice.", "color.", "column.", "log.", "status.", "blame.")
 
 
+def _hidden(command: Command) -> bool:
+    """Whether the command looks at names that begin with a dot."""
+    return not command.entry.visible or bool(command.entry.reveal & command.given)
+
+
 def _read(command: Command, word: Value, many: bool) -> None:
-    reveal = command.entry.reveal
-    touch("fs.read", word, command.context, many=many, hidden=not reveal or bool(reveal & command.given))
+    touch("fs.read", word, command.context, many=many, hidden=_hidden(command))
 
 
 def _list(command: Command, word: Value, many: bool) -> None:
@@ -87,6 +91,38 @@ def _list(command: Command, word: Value, many: bool) -> None:
 
 def _write(command: Command, word: Value, many: bool) -> None:
     touch("fs.write", word, command.context, many=many)
+
+
+#: Endings of compressed files.
+_PACKED: Final = (".gz", ".tgz", ".bz2", ".xz", ".zst", ".lz4", ".lzma", ".lz", ".Z", ".br", ".lzo")
+
+
+def _beside(command: Command, word: Value, many: bool) -> None:
+    """A file that is replaced by its packed or unpacked form, which lies beside it."""
+    if not command.given & {"-k", "--keep"}:
+        touch("fs.delete", word, command.context, many=many)
+    _beside_kept(command, word, many)
+
+
+def _beside_kept(command: Command, word: Value, many: bool) -> None:
+    """The same, the file itself kept."""
+    touch("fs.read", word, command.context, many=many)
+    if not isinstance(word, str) or many:
+        touch("fs.write", word, command.context, many=True)
+        return
+    ending = next((one for one in _PACKED if word.endswith(one)), "")
+    if ending:
+        touch("fs.write", word.removesuffix(ending) + (".tar" if ending == ".tgz" else ""), command.context)
+    else:
+        _prefix(command, word + ".", False)
+
+
+def _prefix(command: Command, word: Value, many: bool) -> None:
+    """The beginning of the names of files that are written."""
+    if isinstance(word, str):
+        touch("fs.write", Loose("names that begin so", head=word, glob=word + "*"), command.context)
+    else:
+        touch("fs.write", word, command.context, many=True)
 
 
 def _tree(command: Command, word: Value, many: bool) -> None:
@@ -98,8 +134,9 @@ def _delete(command: Command, word: Value, many: bool) -> None:
 
 
 def _change(command: Command, word: Value, many: bool) -> None:
-    touch("fs.read", word, command.context, many=many)
-    touch("fs.write", word, command.context, many=many)
+    hidden = _hidden(command)
+    touch("fs.read", word, command.context, many=many, hidden=hidden)
+    touch("fs.write", word, command.context, many=many, hidden=hidden)
 
 
 def _expose(command: Command, word: Value, many: bool) -> None:
@@ -131,18 +168,21 @@ def destination(command: Command, word: Value, sources: list[Value], many: bool)
 def _links(command: Command, dest: Value) -> tuple[str, ...]:
     """Where links that the command makes lead; a relative target of a symbolic link starts beside the link."""
     found: list[str] = []
+    home = command.context.home
     for target in command.exposed:
-        place = command.context.place
-        if command.given & {"-s", "--symbolic"} and isinstance(dest, str):
-            place = Place(absolute_value(dest.rpartition("/")[0] or ".", place, command.context.home)[0])
-        name = absolute_value(target, place, command.context.home)[0]
-        if name is not None:
-            found.append(name)
+        places = [command.context.place]
+        relative = head_of(target)[:1] != "/"
+        if relative and command.given & {"-s", "--symbolic"} and not command.given & {"-r", "--relative"}:
+            # beside the link, or inside the directory that it is put in
+            starts = [dest.rpartition("/")[0] or ".", dest] if isinstance(dest, str) else [dest]
+            places = [Place(absolute_value(start, places[0], home)[0]) for start in starts]
+        for place in places:
+            name = absolute_value(target, place, home)[0]
+            if name is not None:
+                found.append(name)
+            why = "where a link leads is not known" if name is None else None
             for action in ("fs.read", "fs.write"):
-                command.context.acts.append(Touch(action, name))
-        else:
-            for action in ("fs.read", "fs.write"):
-                command.context.acts.append(Touch(action, None, why="where a link leads is not known"))
+                command.context.acts.append(Touch(action, name, why=why))
     return tuple(found)
 
 
@@ -401,6 +441,9 @@ ROLES: Final[Mapping[str, Role]] = {
     "list": _list,
     "write": _write,
     "tree": _tree,
+    "beside": _beside,
+    "beside-kept": _beside_kept,
+    "prefix": _prefix,
     "append": _write,
     "delete": _delete,
     "change": _change,
