@@ -23,7 +23,7 @@ class Place:
     change of directory left, where this one is its outcome.
     """
 
-    __slots__ = ("away", "before", "instead", "path")
+    __slots__ = ("away", "before", "instead", "key", "path")
 
     def __init__(
         self,
@@ -36,6 +36,10 @@ class Place:
         self.instead = instead
         self.away = away
         self.before = before
+        #: what tells places of one machine apart
+        self.key = path or ""
+        if instead:
+            self.key += "".join([f"\1{need}\1{other}" for need, other in instead])
 
     def same(self, other: Place) -> bool:
         """Whether two places are one."""

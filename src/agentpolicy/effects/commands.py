@@ -6,15 +6,21 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from agentpolicy.effects.acts import DEEPEST, MOST_ACTS, Context, Place, Touch
+from agentpolicy.effects.acts import DEEPEST, MOST_ACTS, Act, Context, Place, Touch
 from agentpolicy.effects.effect import ExecEffect, NetEffect
 from agentpolicy.effects.names import directory_value
 from agentpolicy.effects.programs import SYSTEM, Entry, Form, program_entry
+from agentpolicy.effects.recent import Recent
 from agentpolicy.effects.roles import NETS, ROLES, destination, reach
 from agentpolicy.effects.text import misleading_program, visible
 from agentpolicy.effects.touching import possible_operands
 from agentpolicy.effects.values import Loose, Value, behind, head_of, shown
 
+#: Longest command that is remembered, in characters, and most acts of one.
+_REMEMBERED: Final = 512
+_MOST_REMEMBERED: Final = 32
+# What commands do, by the place, the home and the words. Effects among it are shared and not changed.
+_seen: Recent[list[Act]] = Recent(2048)
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=").match
 _METHODS: Final = frozenset({"get", "head", "post", "put", "patch", "delete", "options"})
 #: Roles of what an interpreter is given to run, so that it does not read that from its input.
@@ -41,6 +47,27 @@ def read_command(words: Sequence[Value], context: Context) -> None:
         context.run(words, why=program.why if program.glob is None else "its name stands for file names", readonly=None)
         possible_operands(words[1:], context)
         return
+    # What known words do depends on nothing but themselves and the place: commands return in ever new texts.
+    key = ""
+    place = context.place
+    if place.path is not None and not (
+        context.depth or context.env or context.elevated or place.away or context.piped is not None
+    ):
+        try:
+            key = "\0".join((place.key, context.home, *words))  # type: ignore[arg-type]
+        except TypeError:  # a word that is not known
+            key = ""
+        known = _seen.get(key) if key else None
+        if known is not None:
+            context.acts.extend(known)
+            return
+    before = len(context.acts)
+    _read_known(program, words, context)
+    if 0 < len(key) <= _REMEMBERED and len(context.acts) - before <= _MOST_REMEMBERED:
+        _seen.keep(key, context.acts[before:])
+
+
+def _read_known(program: str, words: Sequence[Value], context: Context) -> None:
     odd = misleading_program(program)
     entry = program_entry(program) if program else None
     if not program or odd is not None or entry is None:

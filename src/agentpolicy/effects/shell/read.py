@@ -7,6 +7,7 @@ loose one found is reported as opaque, with one command of which nothing is know
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 
 from agentpolicy.effects.acts import Act, Context, Place
 from agentpolicy.effects.commands import read_command
@@ -115,8 +116,11 @@ def _follow(commands: Commands, context: Context, state: State, budget: list[int
 
 def _taint(acts: list[Act], first: int, why: str) -> None:
     """Make commands opaque: what they were read from is not read the same by everybody."""
-    for act in acts[first:]:
+    for at in range(first, len(acts)):
+        act = acts[at]
         if isinstance(act, ExecEffect) and not act.opaque:
+            # effects of commands are shared
+            act = acts[at] = copy(act)
             act.opaque = act.unsettled = True
             act.wrapper = False
             act.readonly = None

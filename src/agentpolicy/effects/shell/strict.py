@@ -32,7 +32,12 @@ from agentpolicy.effects.shell.syntax import (
 from agentpolicy.effects.shell.words import Words
 from agentpolicy.effects.text import misleading
 
+_BLANK_STARTS: Final = frozenset(" \t\\#")
 _BLANKS = re.compile(r"(?:[ \t]|\\\n)+").match
+# A whole command of plain words, up to an operator: nearly every command is one.
+_QUICK = re.compile(
+    r"[A-Za-z0-9_./@%+,\-:^=]++(?:[ \t]++[A-Za-z0-9_./@%+,\-:^=]++)*+(?=[ \t]*+(?:[;|\n)]|&(?!>)|\Z))"
+).match
 _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(\[[A-Za-z0-9_\"'.@*\-]*\])?(\+?)=").match
 _DESCRIPTOR = re.compile(r"([0-9]{1,9}|\{[A-Za-z_][A-Za-z0-9_]*\})?(&>>|&>|<<<|<<-|<<|<>|<&|<|>>|>\||>&|>)").match
 _FUNCTION = re.compile(r"[A-Za-z_][A-Za-z0-9_.:\-]*").fullmatch
@@ -120,9 +125,13 @@ class Parser(Words):
     def _blanks(self) -> None:
         """Pass blanks, continued lines and comments; not line ends."""
         text = self.text
-        blank = _BLANKS(text, self.at)
-        if blank is not None:
-            self.at = blank.end()
+        here = text[self.at : self.at + 1]
+        if here not in _BLANK_STARTS:
+            return
+        if here != "#":
+            blank = _BLANKS(text, self.at)
+            if blank is not None:
+                self.at = blank.end()
         if text.startswith("#", self.at):
             end = text.find("\n", self.at)
             end = len(text) if end < 0 else end
@@ -215,7 +224,7 @@ class Parser(Words):
         text = self.text
         while True:
             self._blanks()
-            while self._peek() == "!":
+            while text.startswith("!", self.at) and self._peek() == "!":
                 self.at += 1
                 self._blanks()
             parts.append(self._command())
@@ -231,6 +240,16 @@ class Parser(Words):
 
     def _command(self) -> Node:
         text = self.text
+        quick = _QUICK(text, self.at)
+        if quick is not None:
+            words = quick.group().split()
+            first = words[0]
+            if first not in RESERVED and "=" not in first and first[0] not in "%^" and " =" not in quick.group():
+                simple = Simple()
+                simple.words = words  # type: ignore[assignment]
+                simple.at = self.base + self.at if self.base >= 0 else -1
+                self.at = quick.end()
+                return simple
         if text.startswith("(", self.at):
             self.rich = True
             self.deeper()

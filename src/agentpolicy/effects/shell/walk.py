@@ -101,13 +101,13 @@ class Walk:
                 if ok is None:
                     self.run(one, state.fork())
                     continue
-                ok, also = self.run(one, ok.fork())
+                ok, also = self.run(one, ok if _steady(one) else ok.fork())
                 fail = merged(fail, also)
             else:
                 if fail is None:
                     self.run(one, state.fork())
                     continue
-                good, fail = self.run(one, fail.fork())
+                good, fail = self.run(one, fail if _steady(one) else fail.fork())
                 ok = merged(good, ok)
         return ok, fail
 
@@ -116,13 +116,14 @@ class Walk:
         last = state
         piped: Loose | None = None
         for one in node.parts:
-            last = state.fork()
+            last = state if _steady(one) else state.fork()
             last.piped = piped
             before = len(self.context.acts)
             self.run(one, last)
+            last.piped = None
             piped = self._printed(one, before, piped)
         # Some shells run the last command of a pipe in themselves.
-        if last.variables != state.variables or last.env is not state.env:
+        if last is not state and (last.variables != state.variables or last.env is not state.env):
             state.forget({name for name, value in last.variables.items() if state.variables.get(name) is not value})
         return state, state
 
@@ -265,6 +266,11 @@ class Walk:
                 values.append(word)
             else:
                 values.extend(fields(word, state, inner))
+        if values and not inner and not node.assignments and not node.redirects:
+            ends = self._command(values, self._context(state), state)
+            if state.doubts:
+                self._doubts(state)
+            return ends
         assigned: dict[str, Value] = {}
         for name, partial, value, items in node.assignments:
             for item in items:
@@ -289,7 +295,7 @@ class Walk:
                 # every word may have become nothing, or the command may be the first word's value
                 context.unknown("the command is empty")
             else:
-                ends = self._command(values, context, state, assigned)
+                ends = self._command(values, context, state)
             self._redirects(node, state, inner)
         self._doubts(state)
         if inner:
@@ -304,7 +310,7 @@ class Walk:
         found.piped = state.piped
         return found
 
-    def _command(self, values: list[Value], context: Context, state: State, assigned: dict[str, Value]) -> Ends:
+    def _command(self, values: list[Value], context: Context, state: State) -> Ends:
         program = values[0]
         if isinstance(program, str):
             function = state.functions.get(program)
@@ -325,11 +331,6 @@ class Walk:
                 return None, None
             return state, state
         read_command(values, context)
-        if "" in assigned:
-            return state, state
-        if not program.glob and (program.many or not program.head):
-            # Whatever it was may have changed anything in this shell.
-            state.doubts.extend(())
         return state, state
 
     def _doubts(self, state: State) -> None:
@@ -389,6 +390,16 @@ class Walk:
         context.acts.append(
             Touch(action, name, many=glob is not None, glob=glob, hidden=False, instead=instead, why=why)
         )
+
+
+def _steady(node: Node) -> bool:
+    """Whether a command leaves the shell as it is."""
+    if isinstance(node, Pipeline):
+        return True
+    if not isinstance(node, Simple) or node.assignments or not node.words:
+        return False
+    program = node.words[0]
+    return isinstance(program, str) and program not in BUILTINS and program not in _ENDING
 
 
 def _unread(text: str, context: Context, state: State) -> Ends:
