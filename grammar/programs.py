@@ -13,7 +13,7 @@ ROLES = frozenset(
     "text read write append delete list change move dest expose tree dir chdir script code shell program command appended "
     "away-command away-shell words-shell assign url url-get url-post url-put url-delete url-head url-patch url-options "
     "url-connect host host-or-path name remote remote-read remote-write remote-delete bucket-read bucket-write database "
-    "file-or-text file-uri secret form volume package module config method beside beside-kept prefix placeholder opaque".split()
+    "file-or-text file-uri secret form volume package module config method beside beside-kept prefix variable placeholder opaque".split()
 )
 FORM = {
     "when": str,
@@ -67,11 +67,16 @@ def tables() -> dict[str, Any]:
     """
     found: dict[str, Any] = {}
     wrong: list[str] = []
+    owners: dict[str, str] = {}
     for path in sorted(FOLDER.glob("*.toml")):
         for name, row in tomllib.loads(path.read_text(encoding="utf-8")).items():
             if name in found:
                 wrong.append(f"{path.name}: `{name}` is there twice")
             found[name] = row
+            for other in (name, *row.get("also", ())):
+                if other in owners:
+                    wrong.append(f"{path.name}: `{other}` is a name of `{owners[other]}` already")
+                owners[other] = name
             wrong += check(f"{path.name}: {name}", row, ENTRY)
     if wrong:
         raise ValueError("\n".join(wrong))

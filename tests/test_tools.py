@@ -74,7 +74,7 @@ def test_a_remembered_command_is_the_same_effect_and_old_ones_are_found_again() 
     for index in range(1100):
         read(BASH, {"command": f"echo {index}"})
     assert read(BASH, {"command": "echo remembered"})[0] is first
-    for index in range(2200):
+    for index in range(5000):
         read(BASH, {"command": f"echo {index}"})
     again = read(BASH, {"command": "echo remembered"})[0]
     assert again is not first

@@ -70,6 +70,8 @@ def read_command(words: Sequence[Value], context: Context) -> None:
 def _read_known(program: str, words: Sequence[Value], context: Context) -> None:
     odd = misleading_program(program)
     entry = program_entry(program) if program else None
+    if program.startswith(("/proc/", "/dev/")):
+        odd, entry = f"`{visible(program)}` is not a program of its own", None
     if not program or odd is not None or entry is None:
         why = odd if odd is not None else None if program else "the command is empty"
         context.run(words, why=why, readonly=None)

@@ -248,6 +248,41 @@ class NetEffect(Effect):
         return {**shown, "possible": True} if self.possible else shown
 
 
+class SqlEffect(Effect):
+    """``sql.*`` on one table, or of SQL that cannot be read.
+
+    ``table`` is the table's canonical name: its parts as written, joined by dots, those in lower case that are not
+    quoted. None where the SQL names no table (``select 1``), and where the effect is ``opaque``: then nothing is known of
+    it, and SQL that cannot be read has one such effect of every kind. ``database`` is what the call says, None where it
+    says nothing. ``possible``: databases that fold the case of quoted names would mean this table too.
+    """
+
+    __slots__ = ("database", "possible", "table")
+    family = "sql"
+
+    def __init__(
+        self,
+        action: str,
+        table: str | None,
+        database: str | None = None,
+        *,
+        opaque: bool = False,
+        why: str | None = None,
+        possible: bool = False,
+    ) -> None:
+        self.action = action
+        self.table = None if opaque else table
+        self.database = database
+        self.opaque = opaque
+        self.why = why
+        self.possible = possible
+
+    def as_json(self) -> dict[str, Any]:
+        """The effect as the command line and the log show it; what is not known is None."""
+        shown = {"action": self.action, "table": self.table, "database": self.database, "opaque": self.opaque}
+        return {**shown, "possible": True} if self.possible else shown
+
+
 class ToolEffect(Effect):
     """The call of a tool itself: its name, its MCP server (the part before ``/``) and its arguments.
 

@@ -28,6 +28,12 @@ class Files(Protocol):
         None where that cannot be told, or there are more than ``most``; nothing where nothing is there.
         """
 
+    def children(self, path: str, most: int) -> list[str] | None:
+        """The bare names directly in a directory.
+
+        None where that cannot be told, or there are more than ``most``; nothing where no directory is there.
+        """
+
     def exists(self, path: str) -> bool:
         """Whether anything is at an absolute path; true where it cannot be known."""
         raise NotImplementedError

@@ -1,7 +1,7 @@
 """Tools as widespread agents name and call them: knowledge, kept as data.
 
-Nothing here makes a tool known to an engine: a host that trusts its tools to be what their names say declares those that
-it has, one by one (``engine.declare(KNOWN_TOOLS["bash"])``). ``agentpolicy effects`` without a policy reads calls by it.
+Nothing here makes a tool known to an engine: a host whose tools are what their names say declares those that it has,
+one by one (``engine.declare(KNOWN_TOOLS["bash"])``). ``agentpolicy effects`` without a policy reads calls by it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ _WAITING: Final = (
 )
 _CONTENT: Final = (
     "content contents text file_text data old_string new_string old_str new_str old_text new_text replace_all "
-    "expected_replacements insert_line insert_text code_edit instruction instructions edits encoding overwrite explanation"
+    "expected_replacements insert_line insert_text code_edit instruction instructions edits encoding overwrite "
+    "description explanation"
 )
 _LINES: Final = (
     "offset limit start_line end_line line_start line_end view_range head tail encoding description explanation"
@@ -44,11 +45,13 @@ _BODY: Final = "body data json payload"
 
 KINDS: Final = (
     Known(
-        "bash shell sh terminal exec exec_command run_command execute_command shell_command run_shell run_shell_command "
-        "execute_shell run_bash execute_bash run_terminal_cmd run_terminal_command run_in_terminal local_shell",
+        "bash shell sh terminal exec exec_command run_command execute_command shell_command run_shell "
+        "run_shell_command execute_shell run_bash execute_bash run_terminal_cmd run_terminal_command "
+        "run_in_terminal local_shell",
         (("exec", "command", "command cmd"), ("exec", "shell", "script")),
         _DIRECTORY,
-        f"{_WAITING} is_background run_in_background background login tty justification restart with_escalated_permissions",
+        f"{_WAITING} is_background run_in_background background login tty restart justification "
+        "with_escalated_permissions",
     ),
     Known(
         "python python_repl ipython code_interpreter run_python execute_python run_code execute_code code_execution",
@@ -57,8 +60,9 @@ KINDS: Final = (
         f"{_WAITING} language reset",
     ),
     Known(
-        "write write_file write_to_file write_text_file create create_file save_file append_file edit edit_file multiedit "
-        "multi_edit str_replace replace search_replace replace_string_in_file insert insert_edit_into_file notebookedit",
+        "write write_file write_to_file write_text_file create create_file save_file append_file edit edit_file "
+        "multiedit multi_edit str_replace replace search_replace replace_string_in_file insert insert_edit_into_file "
+        "notebookedit",
         (("fs.write", "path", f"{_FILE} notebook_path"),),
         _DIRECTORY,
         f"{_CONTENT} new_source cell_id cell_type edit_mode",

@@ -77,6 +77,21 @@ class DiskFiles:
                 return None
         return found
 
+    def children(self, path: str, most: int) -> list[str] | None:
+        """The names directly in a directory, read now; None where it cannot be read, or holds more than ``most``."""
+        found: list[str] = []
+        try:
+            with os.scandir(path) as entries:
+                for entry in entries:
+                    if len(found) == most:
+                        return None
+                    found.append(entry.name)
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except (OSError, ValueError):
+            return None
+        return found
+
     def exists(self, path: str) -> bool:
         """Whether anything, a link too, is at the name."""
         try:
@@ -154,6 +169,10 @@ class MemoryFiles:
         return True if path.rstrip("/") in self.directories else None
 
     def listing(self, path: str, most: int) -> list[str] | None:
+        """None: what is there is not told."""
+        return None
+
+    def children(self, path: str, most: int) -> list[str] | None:
         """None: what is there is not told."""
         return None
 

@@ -125,6 +125,17 @@ def _prefix(command: Command, word: Value, many: bool) -> None:
         touch("fs.write", word, command.context, many=True)
 
 
+#: Variables of make that say what it runs, or whose value make itself runs (GNU make manual, 5.3.2, 6.14).
+_MAKE_RUNS: Final = ("SHELL", ".SHELLFLAGS", "MAKE", "MAKEFLAGS", "MAKEFILES", "GNUMAKEFLAGS", "CURDIR")
+
+
+def _variable(command: Command, word: Value, many: bool) -> None:
+    """A target of make, or a variable that is set for it."""
+    name, equals, value = head_of(word).partition("=")
+    if equals and (name.rstrip(":?+!") in _MAKE_RUNS or "$(" in value or "`" in value or not isinstance(word, str)):
+        _opaque(command, word, many)
+
+
 def _tree(command: Command, word: Value, many: bool) -> None:
     touch("fs.write", word, command.context, many=True)
 
@@ -441,6 +452,7 @@ ROLES: Final[Mapping[str, Role]] = {
     "list": _list,
     "write": _write,
     "tree": _tree,
+    "variable": _variable,
     "beside": _beside,
     "beside-kept": _beside_kept,
     "prefix": _prefix,

@@ -439,7 +439,7 @@ BUILTINS: Final[Mapping[str, Builtin]] = {
     "eval": _eval,
     "exec": _exec,
     "command": _command,
-    **dict.fromkeys(("builtin", "noglob", "nocorrect"), _prefix),
+    **dict.fromkeys(("builtin", "noglob", "nocorrect", "-"), _prefix),
     "source": _source,
     ".": _source,
     "test": _test,
