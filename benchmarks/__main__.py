@@ -53,6 +53,7 @@ def measured() -> Iterator[rows.Row]:
     yield from rows.many_rules(ten_thousand)
     yield from rows.loading(ten_thousand)
     yield from rows.whole_calls(thousand)
+    yield from rows.shell_text()
     yield from rows.history(thousand)
     huge = rows.Large(100_000)
     yield rows.Row("100000 rules: text to ready", Ratio(huge.built, huge.built, huge.built, 1), None, "s")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import os
 import tempfile
 import time
@@ -195,6 +196,46 @@ def whole_calls(large: Large) -> Iterator[Row]:
             paths = [(args["path"], False) for _, args in calls]
             value = ratio(each(call, calls), each(_real, paths), empty=nothing(calls), repeat=3)
             yield Row("  the same ÷ one os.path.realpath", value, 1.5)
+
+
+#: Shell text with operators, as agents write it; ``%d`` makes each one new.
+_TEXTS = (
+    "echo a && git status --short | head -n %d",
+    "git diff HEAD~1 --stat | tail -n 5 && git log --oneline -n %d",
+    "git ls-files | grep -v 'def main' | sort | uniq -c | sort -rn | head -n %d",
+    "echo start%d; make test 2>&1 | tail -n 40 || echo failed",
+    "cd /repo/src && pwd | wc -l; git add -A && git commit -m 'work %d' && git log -1 --format=%%H",
+    "for name in a b c; do echo \"$name %d\"; done | sort | uniq",
+    "if git diff --quiet; then echo clean%d; else git status --short | head -n 20; fi",
+    "git fetch origin && git log --oneline HEAD..origin/main | head -n %d && git status -sb && git branch -a | grep -v HEAD "
+    "| sort | uniq | wc -l; git stash list | head -n 5; git remote -v | sort; git tag | tail -n 3 && echo done",
+)
+
+
+def shell_text() -> Iterator[Row]:
+    """Shell text with operators, up to 240 characters, no files in it: seen before, and never seen."""
+    engine = Engine(Policy.from_text(workload.SMALL + _TOOLS), facts={"trusted": True}, agent="bot")
+    situation = engine.situation(engine.policy, {"trusted": True}, engine.agent, engine.user, None)
+    counter = itertools.count(1000)
+
+    def call(text: str, _: None) -> Any:
+        return engine.decide(ToolCall("bash", {"command": text}))
+
+    def new(text: str, _: None) -> Any:
+        return engine.decide(ToolCall("bash", {"command": text % next(counter)}))
+
+    def by_hand(effects: Any, _: None) -> Any:
+        return min([handwritten.small(effect, situation) for effect in effects])
+
+    texts = [text % 7 for text in _TEXTS]
+    assert max(map(len, texts)) <= 240
+    # the hand-written function is given the commands ready, words and all
+    one = [([effect for effect in call(text, None).effects if effect.argv], None) for text in texts]
+    seen = [(text, None) for text in texts]
+    value = ratio(each(call, seen), each(by_hand, one), empty=nothing(seen), repeat=5)
+    yield Row("shell text, seen before ÷ a hand-written function on its commands", value, 10 / 0.3)
+    value = ratio(each(new, [(text, None) for text in _TEXTS]), each(by_hand, one), empty=nothing(seen), repeat=5)
+    yield Row("  the same, never seen", value, 100 / 0.3)
 
 
 def _real(path: str, _: bool) -> str:
