@@ -9,7 +9,7 @@ export PIP_NO_INPUT := 1
 # Not a question to the network about newer releases.
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
-.PHONY: help demo test lint unit coverage wheel bench grammar programs format clean
+.PHONY: help demo test lint unit coverage wheel bench fuzz grammar programs format clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -77,6 +77,12 @@ wheel: $(STAMP)  ## build the wheel and test what is in it
 bench: $(STAMP)  ## the measures of docs/performance.md, as ratios; writes build/bench.json
 	@mkdir -p build
 	@$(PYTHON) -m benchmarks
+
+SECONDS_EACH ?= 60
+fuzz: $(STAMP)   ## coverage-guided fuzzing of the readers, SECONDS_EACH for each target
+	@$(PYTHON) -m pip install --quiet --group fuzz
+	@for target in shell argv url path; do echo "== fuzzing $$target"; \
+	    $(PYTHON) -m fuzz $$target -max_total_time=$(SECONDS_EACH) -max_len=400 -verbosity=0 || exit 1; done
 
 grammar: $(STAMP) ## make the saved tables from grammar/agentpolicy.lark
 	@$(PYTHON) grammar/build.py

@@ -249,3 +249,7 @@ def test_programs_are_found_only_in_absolute_entries_of_path(tmp_path: Path, mon
 def test_a_link_to_a_name_that_is_not_text_leads_nowhere_known() -> None:
     effect = file_effect("fs.read", "/l", files=MemoryFiles({"/l": "/\udcff"}), **HERE)  # type: ignore[arg-type]
     assert (effect.path, effect.resolved, effect.opaque) == ("/l", None, True)
+
+
+def test_half_a_character_in_a_file_address_has_no_name() -> None:
+    assert canonical("file:/%aa\udc9e", cwd="/", home="/h", expand_tilde=True) is None

@@ -227,5 +227,5 @@ def test_what_the_strict_reader_accepts_is_text_that_bash_accepts(text: str) -> 
         return
     if not commands_.items:
         return
-    checked = subprocess.run(["bash", "-n", "-c", text], capture_output=True, check=False, timeout=20)
+    checked = subprocess.run(["bash", "-n", "-c", "--", text], capture_output=True, check=False, timeout=20)
     assert checked.returncode == 0, checked.stderr

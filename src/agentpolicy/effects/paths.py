@@ -312,7 +312,7 @@ def _from_uri(uri: str) -> str | None:
 
     try:
         return unquote_to_bytes(rest).decode()
-    except UnicodeDecodeError:
+    except UnicodeError:
         return None
 
 
