@@ -207,8 +207,11 @@ _TEXTS = (
     "cd /repo/src && pwd | wc -l; git add -A && git commit -m 'work %d' && git log -1 --format=%%H",
     'for name in a b c; do echo "$name %d"; done | sort | uniq',
     "if git diff --quiet; then echo clean%d; else git status --short | head -n 20; fi",
-    ("git fetch origin && git log --oneline HEAD..origin/main | head -n %d && git status -sb && git branch -a | grep -v HEAD "
-    "| sort | uniq | wc -l; git stash list | head -n 5; git remote -v | sort; git tag | tail -n 3 && echo done"),
+    (
+        "git fetch origin && git log --oneline HEAD..origin/main | head -n %d && git status -sb && git branch -a "
+        "| grep -v HEAD | sort | uniq | wc -l; git stash list | head -n 5; git remote -v | sort; git tag | tail -n 3 "
+        "&& echo done"
+    ),
 )
 
 

@@ -143,13 +143,12 @@ ask ok: exec any via people because "x"
 approval people { quorum 1 }
 telemetry { level info }
 sandbox { memory 1GB }
-allow q: sql.select any
 """
     with pytest.raises(PolicyError) as caught:
         engine_from_text(text)
     assert set(codes(caught.value)) == {"AP501"}
     named = " ".join(one.message for one in caught.value.diagnostics)
-    for meaning in ("marks", "provenance", "limits", "budgets", "sums", "approvals", "telemetry", "sandboxes", "SQL"):
+    for meaning in ("marks", "provenance", "limits", "budgets", "sums", "approvals", "telemetry", "sandboxes"):
         assert meaning in named
     assert "(2 uses)" in named
 
@@ -158,12 +157,9 @@ allow q: sql.select any
     "line",
     [
         "clear m on fs.write any\nmark m on exec any",
-        "default ask for sql",
-        "tool q(x: sql) does sql x",
         "allow a: exec any log info",
         "allow a: exec any redact exec.env",
         "define d = session has m\nmark m on exec any\nallow a: exec any when not d",
-        'set t2: table = "a.*"\nallow a: sql.select t2',
     ],
 )
 def test_no_use_of_a_missing_meaning_slips_through(line: str) -> None:

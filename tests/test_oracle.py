@@ -12,7 +12,7 @@ from agentpolicy.compiler import emit, reference
 from agentpolicy.compiler.bind import bind_params
 from agentpolicy.compiler.compile import compile_program
 from agentpolicy.effects.call import ToolCall
-from agentpolicy.effects.effect import Effect, ExecEffect, FileEffect, ToolEffect
+from agentpolicy.effects.effect import Effect, ExecEffect, FileEffect, SqlEffect, ToolEffect
 from agentpolicy.effects.host import Host
 from agentpolicy.effects.paths import MemoryFiles
 from agentpolicy.effects.tools import BadCall, effects_of
@@ -62,6 +62,22 @@ url_patterns = st.sampled_from(
         "http://a.example", "*.example:*", "a*.example", "10.0.0.1", "[::1]", "https://a.example/x", "{a,b}.example",
     )
 )  # fmt: skip
+table_patterns = st.sampled_from(
+    (
+        "users",
+        "crm.users",
+        "crm.*",
+        "hr.**",
+        "**.users",
+        "*.users",
+        "u*",
+        "CRM.Users",
+        "a.crm.users",
+        "*",
+        "**",
+        "{hr,crm}.pay",
+    )
+)
 tool_patterns = st.sampled_from(("mail", "s/*", "s/get_*", "*", "**", "{mail,chat}", "s/get_x"))
 
 # --- conditions -----------------------------------------------------------------------
@@ -76,6 +92,7 @@ CONDITIONS: dict[str, tuple[str, ...]] = {
         'cwd like "/w/**"', 'cwd == "/w"', "elevated", "readonly", "not readonly", "env == []", 'env has "PATH"', "not elevated",
     ),
     "net": ("private", "not private", "port == 443", "port in [80, 443]", 'scheme == "https"', "host in hosts", 'method == "GET"', 'path == "/x"'),
+    "sql": ('database == "main"', 'database in ["main", "test"]', 'table == "crm.users"', "table in tables", "table not in tables", 'table like "crm.*"'),
     "tool": ('arg.to == "ana"', "arg.n > 3", 'arg.to in ["ana", "ben"]', 'arg.list has only ["ana"]', 'arg.to like "a*"', 'server == "s"', "arg.url in bad", "arg.url not in bad", 'arg.url like "https://ok.example/**"', "arg.host in hosts", "arg.hosts has any hosts", "arg.hosts has only hosts", 'arg.host like "*"'),
     "": (
         "flag", "not flag", 'word == "yes"', 'word in ["yes", "no"]', "count >= 2", 'list has "ana"', "maybe", "ci", "opaque", "not opaque",
@@ -97,12 +114,18 @@ def conditions(family: str) -> st.SearchStrategy[str]:
     )
 
 
-PATTERNS = {"fs": path_patterns, "exec": argv_patterns, "net": url_patterns, "tool": tool_patterns}
+PATTERNS = {
+    "fs": path_patterns,
+    "exec": argv_patterns,
+    "net": url_patterns,
+    "sql": table_patterns,
+    "tool": tool_patterns,
+}
 
 
 @st.composite
 def rules(draw: st.DrawFn, at: int) -> str:
-    family = draw(st.sampled_from(("fs", "exec", "net", "tool")))
+    family = draw(st.sampled_from(("fs", "exec", "net", "sql", "tool")))
     kinds = list(FAMILIES[family])
     actions = draw(st.sampled_from([[family], *[[kind] for kind in kinds], kinds[:2]]))
     quoted = st.lists(PATTERNS[family].map(lambda text: f'"{text}"'), min_size=1, max_size=3).map(", ".join)
@@ -118,7 +141,7 @@ defaults = st.lists(
     st.builds(
         lambda outcome, scope: f"default {outcome}" + (f" for {scope}" if scope else ""),
         st.sampled_from(("allow", "ask", "deny", "none")),
-        st.sampled_from(("", "", "fs", "net", "net.post", "exec", "tool")),
+        st.sampled_from(("", "", "fs", "net", "net.post", "exec", "sql", "sql.select", "tool")),
     ),
     max_size=2,
     unique_by=lambda text: text.partition(" for ")[2],
@@ -134,6 +157,7 @@ fact list: [text] = ["ana"]
 fact maybe: bool
 fact opt: text?
 set places: path = "/w/a/**", "**/x.py"
+set tables: table = "crm.*", "users", "HR.Pay"
 set hosts: host = "*.a.example", "10.0.0.1"
 set bad: url = "https://evil.example/**", "*.bad.example", "https://a.example/{x,y}/**", "b.example:8080"
 define ci = agent.role == "ci" and not flag
@@ -239,7 +263,7 @@ def loose_commands(draw: st.DrawFn, words: list[str]) -> Effect:
 
 @st.composite
 def effects(draw: st.DrawFn) -> Effect:
-    family = draw(st.sampled_from(("fs", "exec", "net", "tool")))
+    family = draw(st.sampled_from(("fs", "exec", "net", "sql", "tool")))
     if family == "fs":
         call = ToolCall.of(draw(st.sampled_from(FAMILIES["fs"])), draw(paths))
         if draw(st.integers(0, 3)) == 0:
@@ -257,6 +281,10 @@ def effects(draw: st.DrawFn) -> Effect:
                 tuple(words), cwd=draw(st.sampled_from(("/w", "/etc", None))), env=env, elevated=draw(st.booleans())
             )
         call = ToolCall.of("exec", words if kind == 2 else " ".join(words))
+    elif family == "sql":
+        table = draw(st.sampled_from(("users", "crm.users", "CRM.Users", "hr.pay", "main.crm.users", "t", None)))
+        database = draw(st.sampled_from(("main", "other", None)))
+        return SqlEffect(draw(st.sampled_from(FAMILIES["sql"])), table, database, opaque=draw(st.integers(0, 4)) == 0)
     elif family == "net":
         action = draw(st.sampled_from(FAMILIES["net"]))
         if action == "net.connect" and draw(st.booleans()):

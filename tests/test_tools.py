@@ -400,7 +400,7 @@ def test_a_single_action_is_one_effect(action: str, target: Any, expected: Effec
         ("fs.chmod", "/x", "unknown-action"),
         ("net", "https://a.example", "unknown-action"),
         ("", "x", "unknown-action"),
-        ("sql.select", "t", "not-yet"),
+        ("sql.query", "t", "unknown-action"),
         ("exec", 7, "wrong-type"),
         ("exec", ["a", 7], "wrong-type"),
         ("exec", "a\ud800", "bad-text"),
@@ -423,8 +423,8 @@ def test_a_tool_without_a_proper_name_is_refused(name: Any) -> None:
     assert caught.value.code in {"bad-name", "bad-text"}
 
 
-def test_queries_are_not_read_yet() -> None:
-    assert refused(shape("sql", "sql"), {"x": "select 1"}) == ("not-yet", "what `sql` of `t` does is not read yet")
+def test_what_a_shape_says_and_nobody_reads_is_refused() -> None:
+    assert refused(shape("text", "fs.chmod"), {"x": "1"}) == ("not-yet", "what `fs.chmod` of `t` does is not read yet")
 
 
 # --- shapes -----------------------------------------------------------------------

@@ -55,6 +55,8 @@ def settled(view: View, of: str) -> dict[str, object]:
         case "exec":
             argv = words(text)
             return {"program": argv[0], "argv": argv, "flags": flags_of(argv)}
+        case "sql":
+            return {"table": text[1:]}
         case _:
             return {"name": text[1:], "server": ToolEffect(text[1:], {}).server}
 

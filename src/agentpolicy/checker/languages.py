@@ -1,16 +1,18 @@
 """Patterns as automata: each gives a test on the set of automata that accept a text.
 
 The texts are canonical: a path as it is, a command as its words each ended by NUL, a tool's name with ``/`` in front, a
-host with ``.`` in front. The tests say exactly what ``compiler.match`` says of the same text.
+host or table with ``.`` in front. The tests say exactly what ``compiler.match`` says of the same text.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from string import ascii_lowercase
 
 from agentpolicy.checker.automata import END, Automata, Draw, Marks
 from agentpolicy.compiler.match import base_name, leading_words
 from agentpolicy.compiler.shape import path_shape, segments
+from agentpolicy.compiler.table_match import fold, names_last_part
 from agentpolicy.effects.programs import Options, options_of, program_names
 from agentpolicy.language.globs import match_star
 
@@ -125,6 +127,50 @@ def tool_pattern(automata: Automata, pattern: str) -> Held:
         return _one(automata, ("text", "/" + pattern), lambda a, start: [a.text(start, "/" + pattern)], single=True)
     parts = pattern.split("/")
     return _one(automata, ("tool", pattern), lambda a, start: _draw_parts(a, start, "/", parts))
+
+
+def table_pattern(automata: Automata, pattern: str, wide: bool) -> tuple[Held, Held]:
+    """As ``compiler.table_match.table_test``: where it is true, and where it is true or cannot be told."""
+    parts = (fold(pattern) if wide else pattern).split(".")
+    single = not wide and "*" not in pattern
+    whole = _one(
+        automata, ("table", pattern, wide), lambda a, start: _draw_tables(a, start, [parts], wide), single=single
+    )
+    if not wide or not names_last_part(parts):
+        return whole, whole
+    readings = [["*", "**", *parts], *(parts[at:] for at in range(1, len(parts)))]
+    perhaps = _one(automata, ("like table", pattern), lambda a, start: _draw_tables(a, start, readings, wide))
+    return whole, perhaps
+
+
+def _draw_tables(a: Automata, start: int, readings: Iterable[Sequence[str]], wide: bool) -> list[int]:
+    ends: list[int] = []
+    for parts in readings:
+        at = a.state()
+        a.free(start, at)
+        if not wide:
+            ends += _draw_parts(a, at, ".", parts)
+            continue
+        for part in parts:
+            if part == "**":
+                here, inside = a.state(), a.state()
+                a.free(at, here)
+                a.step(here, ".", inside)
+                a.other(inside, (".",), inside)
+                a.free(inside, here)
+                at = here
+                continue
+            at = a.text(at, ".")
+            for letter in part:
+                if letter == "*":
+                    at = a.run(at, (".",))
+                    continue
+                after = a.state()
+                for one in {letter, letter.upper()} if letter in ascii_lowercase else {letter}:
+                    a.step(at, one, after)
+                at = after
+        ends.append(at)
+    return ends
 
 
 def host_pattern(automata: Automata, host: str) -> Held:

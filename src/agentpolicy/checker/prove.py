@@ -84,8 +84,6 @@ def _missing(proof: c.CheckedProof) -> str | None:
         for node in walk_test(proof.condition):
             if isinstance(node, c.Unready):
                 return MEANINGS.get(node.meaning, node.meaning)
-    if any(family(action) == "sql" for action in proof.actions):
-        return MEANINGS["sql"]
     return None
 
 

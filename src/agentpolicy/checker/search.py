@@ -119,6 +119,9 @@ class Search:
                 yield Kind((view, view))
                 yield Kind((view, None), opaque=True)
                 yield Kind((None, None), opaque=True)
+            case "sql":
+                yield Kind((view,))
+                yield Kind((None,), opaque=True)
             case _:
                 yield Kind((view,))
 
@@ -143,6 +146,10 @@ class Search:
                     yield from (Kind((one,), opaque, guarded) for one in texts)
                     if opaque:
                         yield Kind((None,), opaque, guarded)
+            case "sql":
+                yield from (Kind((one,)) for one in views.texts())
+                yield Kind((None,))  # SQL that names no table
+                yield Kind((None,), opaque=True)
             case _:
                 yield from (Kind((one,)) for one in views.texts())
 

@@ -7,7 +7,7 @@ from collections.abc import Container
 
 from attrs import frozen
 
-from agentpolicy.effects.effect import Effect, ExecEffect, FileEffect, NetEffect, ToolEffect
+from agentpolicy.effects.effect import Effect, ExecEffect, FileEffect, NetEffect, SqlEffect, ToolEffect
 from agentpolicy.language import checked as c
 from agentpolicy.language.characters import is_forbidden
 from agentpolicy.language.patterns import DOLLAR
@@ -47,6 +47,8 @@ def allowing(effect: Effect, taken: Container[str], place: c.Place, index: int) 
             kind = "url"
         case "tool":
             kind = "tool"
+        case "table":
+            kind = "table"
         case _:
             kind = "path"
     globs = tuple(c.Glob(kind, text.replace("$", DOLLAR), place) for text in found)
@@ -86,6 +88,8 @@ def patterns_of(effect: Effect) -> tuple[str, ...]:
             return (scheme + host + port + _plain(effect.path or ""),)
         case ToolEffect(name=name):
             return (_plain(name),)
+        case SqlEffect(table=str(table)):
+            return (_plain(table),)
         case _:
             return ()
 
@@ -100,6 +104,8 @@ def rule_id(effect: Effect, taken: Container[str]) -> str:
             base = host
         case ToolEffect(name=name):
             base = name
+        case SqlEffect(table=str(table)):
+            base = f"{effect.action[4:]} {table}"
         case _:
             base = effect.action
     words = "".join(letter if letter.isascii() and letter.isalnum() else " " for letter in base.lower()).split()

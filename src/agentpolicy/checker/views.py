@@ -20,9 +20,18 @@ from agentpolicy.checker.canonical import (
     plain_commands,
     plain_names,
 )
-from agentpolicy.checker.languages import Held, always, argv_pattern, host_pattern, path_pattern, tool_pattern
+from agentpolicy.checker.languages import (
+    Held,
+    always,
+    argv_pattern,
+    host_pattern,
+    path_pattern,
+    table_pattern,
+    tool_pattern,
+)
 from agentpolicy.checker.truths import ANYTHING, FALSE, TRUE, UNKNOWN, Values
 from agentpolicy.compiler.match import Address
+from agentpolicy.compiler.table_match import is_every_table
 from agentpolicy.effects.urls import OTHER_PORTS, SPECIAL_PORTS
 from agentpolicy.language.vocabulary import family
 
@@ -83,7 +92,7 @@ class Views:
                 self._every = commands(self._automata)
                 self._plain = plain_commands(self._automata)
             case _:
-                separator = "." if self._family == "net" else "/"
+                separator = "/" if self._family == "tool" else "."
                 self._every = names(self._automata, separator)
                 self._plain = plain_names(self._automata, separator)
         self._every_path = address_paths(self._paths)
@@ -96,6 +105,8 @@ class Views:
         """The subject that matches where one of the patterns does."""
         if self._family == "net":
             return self._net(patterns, wide)
+        if self._family == "sql":
+            return self._tables(patterns, wide)
         held = [self._held(pattern, wide, itself) for pattern in patterns]
         everything = always in held
         self._anything = self._anything or everything
@@ -120,6 +131,24 @@ class Views:
                 return argv_pattern(self._automata, pattern, wide, self._found)
             case _:
                 return tool_pattern(self._automata, pattern)
+
+    def _tables(self, patterns: Sequence[str], wide: bool) -> Subject:
+        held = [table_pattern(self._automata, pattern, wide) for pattern in patterns]
+        everything = any(is_every_table(pattern) for pattern in patterns)
+        self._anything = self._anything or everything
+
+        def look(view: View, opaque: bool) -> Values:
+            if everything:
+                return TRUE
+            if view is None:
+                return UNKNOWN if opaque and held else FALSE
+            assert isinstance(view, Text)
+            marks = view.marks
+            if any(whole(marks) for whole, _ in held):
+                return TRUE
+            return UNKNOWN if any(perhaps(marks) for _, perhaps in held) else FALSE
+
+        return look
 
     def _net(self, patterns: Sequence[str], wide: bool) -> Subject:
         tests = [self._address(pattern, wide) for pattern in patterns]

@@ -16,7 +16,7 @@ from agentpolicy.checker.answers import Kind
 from agentpolicy.checker.truths import Conditions, World
 from agentpolicy.checker.views import Net, Text, View, words
 from agentpolicy.compiler.bind import Bindings
-from agentpolicy.effects.effect import Effect, ExecEffect, FileEffect, NetEffect, ToolEffect
+from agentpolicy.effects.effect import Effect, ExecEffect, FileEffect, NetEffect, SqlEffect, ToolEffect
 from agentpolicy.effects.shell.read import read_argv
 from agentpolicy.effects.urls import host_effect, net_effect
 from agentpolicy.engine.situation import Agent, Situation, User
@@ -154,6 +154,8 @@ class Cases:
                 view = kind.views[0]
                 assert isinstance(view, Net)
                 yield from self._addresses(view, kind.opaque)
+            case "sql":
+                yield from self._tables(kind.views[0], kind.opaque)
             case _:
                 yield from self._tools(kind.views[0])
 
@@ -244,6 +246,14 @@ class Cases:
                     )
                 elif not read.opaque:
                     yield read
+
+    def _tables(self, view: View, opaque: bool) -> Iterator[Effect]:
+        tables: list[str | None] = [None]
+        if isinstance(view, Text):
+            tables = list(dict.fromkeys([view.witness[1:], *self._texts("table")]))
+        databases = _values("text", self._attribute("database"), optional=True) if self.reads("database") else [None]
+        for table, database in product(tables, databases):
+            yield SqlEffect(self._action, table, database, opaque=opaque, why="not known" if opaque else None)
 
     def _tools(self, view: View) -> Iterator[Effect]:
         assert isinstance(view, Text)
@@ -364,6 +374,9 @@ def written(effect: Effect) -> str | None:
             port = "" if effect.usual_port or effect.port is None else f":{effect.port}"
             scheme = "" if effect.scheme is None else f"{effect.scheme}://"
             return f"{effect.action} {_written(scheme + shown + port + (effect.path or ''))}"
+        case SqlEffect(table=str(table)):
+            parts = [part if part == part.lower() and part.isascii() else f'"{part}"' for part in table.split(".")]
+            return f"{effect.action} {_written('.'.join(parts))}"
         case ToolEffect():
             if not effect.args:
                 return f"tool {_written(effect.name)}"

@@ -10,15 +10,25 @@ import click
 
 from agentpolicy.cli.common import BadLine, call_from_json, fail, lines_of, parsed, write_line
 from agentpolicy.effects.host import Host
+from agentpolicy.effects.known_tools import KNOWN_TOOLS
 from agentpolicy.effects.tools import BadCall, ToolShape, effects_of
 
 
 @click.command()
-@click.option("--policy", "policies", multiple=True, metavar="FILE", help="Brings tool declarations; optional.")
+@click.option(
+    "--policy",
+    "policies",
+    multiple=True,
+    metavar="FILE",
+    help="Brings tool declarations, in place of the built-in ones.",
+)
 @click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter of the policy.")
 def effects(policies: tuple[str, ...], params: tuple[str, ...]) -> None:
-    """Read calls as JSON lines, write their canonical effects, one line each. Nothing is judged."""
-    shapes: Mapping[str, ToolShape] = _declared(policies, params) if policies else {}
+    """Read calls as JSON lines, write their canonical effects, one line each. Nothing is judged.
+
+    Without a policy, tools are taken for what their names say: bash, edit, read, fetch, apply_patch and their like.
+    """
+    shapes: Mapping[str, ToolShape] = _declared(policies, params) if policies else KNOWN_TOOLS
     host = Host()
     bad = False
     for line in lines_of(sys.stdin.buffer):

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from agentpolicy.compiler.compile import FORMAT, Artifact
+from agentpolicy.effects.sql import available
 
 _MAGIC = b"agentpolicy compiled\n"
 #: Larger files are not read.
@@ -58,6 +59,8 @@ class Cache:
                 return None
             artifact = cast("Artifact", marshal.loads(payload))  # noqa: S302 - ours by owner, mode and checksum
             if artifact["format"] != FORMAT or not self._fresh(artifact, resolve, find):
+                return None
+            if artifact["reads_sql"] and not available():
                 return None
         except Exception:
             return None

@@ -10,11 +10,13 @@ from typing import Any
 
 from agentpolicy.compiler.bind import Bindings
 from agentpolicy.compiler.emit import LayerEmitter
-from agentpolicy.language.checked import Constant, Layer, Missing, ParamDecl, Program, ToolDecl
+from agentpolicy.effects.sql import INSTALL, available
+from agentpolicy.language.checked import Constant, Layer, Missing, ParamDecl, Place, Program, ToolDecl
 from agentpolicy.language.source import Diagnostic, PolicyError
+from agentpolicy.language.vocabulary import family
 
 #: Raised whenever artifacts change their form or meaning; older caches are ignored.
-FORMAT = 2
+FORMAT = 3
 
 #: What each missing meaning is called where a policy is refused.
 MEANINGS: Mapping[str, str] = {
@@ -26,7 +28,6 @@ MEANINGS: Mapping[str, str] = {
     "approvals": "approvals (`approval`, `via`)",
     "telemetry": "telemetry (`telemetry`, `log`, `redact`)",
     "sandbox": "sandboxes (`sandbox`)",
-    "sql": "SQL (`sql`)",
 }
 
 Artifact = dict[str, Any]
@@ -36,7 +37,8 @@ def refuse_unready(program: Program) -> None:
     """Refuse a policy that relies on a meaning that the engine does not have: it is never judged more weakly.
 
     Raises:
-        PolicyError: AP501, one diagnostic for each meaning and layer, at its first use.
+        PolicyError: AP501, one diagnostic for each meaning and layer, at its first use; AP502 where SQL is judged and
+            its parser is missing.
     """
     found: list[Diagnostic] = []
     for layer in program.layers:
@@ -55,15 +57,34 @@ def refuse_unready(program: Program) -> None:
                     "a policy is never judged more weakly than it reads, so it does not load",
                 )
             )
+    if not available():
+        for layer in program.layers:
+            place = _first_sql(layer)
+            if place is not None:
+                message = "this policy judges SQL, and the parser that reads it is not installed"
+                found.append(Diagnostic("AP502", message, place.source, place.span, f"install it: {INSTALL}"))
     if found:
         raise PolicyError(tuple(sorted(found, key=lambda one: one.span.start)))
+
+
+def _first_sql(layer: Layer) -> Place | None:
+    """Where a layer first says something of SQL."""
+    places = [rule.place for rule in layer.rules if any(family(one) == "sql" for one in rule.actions)]
+    places += [one.place for scope, one in layer.defaults.items() if family(scope) == "sql"]
+    places += [tool.place for tool in layer.tools.values() if any(family(one.action) == "sql" for one in tool.effects)]
+    return min(places, key=lambda one: one.span.start, default=None)
+
+
+def reads_sql(program: Program) -> bool:
+    """Whether a policy judges SQL, which needs a parser that may be missing."""
+    return any(_first_sql(layer) is not None for layer in program.layers)
 
 
 def compile_program(program: Program, bindings: Bindings) -> Artifact:
     """The artifact of a program. Everything in it is a plain value that ``marshal`` can keep.
 
     Raises:
-        PolicyError: AP501 where a meaning is missing.
+        PolicyError: AP501 where a meaning is missing, AP502 where the parser of SQL is.
     """
     refuse_unready(program)
     layers = [_layer(layer, bindings, at) for at, layer in enumerate(program.layers)]
@@ -76,6 +97,7 @@ def compile_program(program: Program, bindings: Bindings) -> Artifact:
         "layers": layers,
         "tools": tool_rows(program, bindings),
         "facts": _facts(program, bindings),
+        "reads_sql": reads_sql(program),
         "reads_size": any("e.size" in layer["source"] for layer in layers),
         "reads_time": any("s.time_" in layer["source"] for layer in layers),
         "heads": dict(bindings.heads),

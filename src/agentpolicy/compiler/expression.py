@@ -36,7 +36,7 @@ _MAYBE = {
     "exec": {"cwd": "e.cwd", "readonly": "e.readonly"},
     "net": {"scheme": "e.scheme", "port": "e.port", "path": "e.path", "size": "e.size"},
     "tool": {"server": "e.server"},
-    "sql": {},
+    "sql": {"table": "e.table", "database": "e.database"},
 }
 
 

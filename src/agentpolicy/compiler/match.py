@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from agentpolicy.compiler.shape import path_shape, segments
-from agentpolicy.effects.effect import Effect, ExecEffect, FileEffect, NetEffect, ToolEffect, Word
+from agentpolicy.compiler.table_match import is_every_table, table_test, table_value
+from agentpolicy.effects.effect import Effect, ExecEffect, FileEffect, NetEffect, SqlEffect, ToolEffect, Word
 from agentpolicy.effects.programs import Options, options_of
 from agentpolicy.effects.urls import canonical_host, net_effect
 from agentpolicy.language.globs import match_parts, match_star
@@ -384,6 +385,8 @@ def subject(
             return _argv_subject(patterns, wide, found)
         case "url":
             return _any_of([net_subject(pattern, wide) for pattern in patterns])
+        case "table":
+            return _table_subject(patterns, wide)
         case _:
             return _tool_subject(patterns)
 
@@ -545,6 +548,22 @@ def _tool_subject(patterns: Sequence[str]) -> Subject:
     return match
 
 
+def _table_subject(patterns: Sequence[str], wide: bool) -> Subject:
+    tests = [table_test(pattern, wide) for pattern in patterns]
+    everything = any(is_every_table(pattern) for pattern in patterns)
+
+    def match(effect: Effect, name: str | None) -> bool | None:
+        assert isinstance(effect, SqlEffect)
+        if everything:
+            return True
+        table = effect.table
+        if table is None:
+            return None if effect.opaque else False
+        return _either([test(table) for test in tests])
+
+    return match
+
+
 # --- values in conditions -----------------------------------------------------
 
 
@@ -556,7 +575,9 @@ def value_test(kind: str, patterns: Sequence[str], *, itself: bool, wide: bool) 
     if kind in READ:
         read = [_host_value(pattern) if kind == "host" else _url_value(pattern, wide) for pattern in patterns]
         return lambda value: _either([one(value) for one in read])
-    tests = [_one_value(kind, pattern, itself) for pattern in patterns]
+    tests = [
+        table_value(pattern, wide) if kind == "table" else _one_value(kind, pattern, itself) for pattern in patterns
+    ]
     if len(tests) == 1:
         return tests[0]
     return lambda value: any(test(value) for test in tests)
@@ -588,9 +609,6 @@ def _one_value(kind: str, pattern: str, itself: bool) -> Test:
         case "tool":
             parts = pattern.split("/")
             return pattern.__eq__ if "*" not in pattern else lambda value: match_parts(parts, value.split("/"))
-        case "table":
-            names = pattern.split(".")
-            return lambda value: match_parts(names, value.split("."))
         case _:
             return pattern.__eq__ if "*" not in pattern else partial(match_star, pattern)
 

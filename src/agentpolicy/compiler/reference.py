@@ -22,9 +22,10 @@ from agentpolicy.compiler.reference_match import (
     net_matches,
     path_matches,
     program_matches,
+    table_matches,
     value_matches,
 )
-from agentpolicy.effects.effect import Effect, ExecEffect, FileEffect, NetEffect, ToolEffect
+from agentpolicy.effects.effect import Effect, ExecEffect, FileEffect, NetEffect, SqlEffect, ToolEffect
 from agentpolicy.language import checked as c
 from agentpolicy.language.patterns import DOLLAR, PARAMETER
 from agentpolicy.language.tree import Outcome
@@ -170,6 +171,12 @@ class _Look:
             return self.command(effect, pattern, wide)
         if isinstance(effect, NetEffect):
             return net_matches(pattern, effect, wide)
+        if isinstance(effect, SqlEffect):
+            if set(pattern.split(".")) == {"**"}:
+                return True
+            if effect.table is None:
+                return None if effect.opaque else False
+            return table_matches(pattern, effect.table, wide)
         assert isinstance(effect, ToolEffect)
         return value_matches("tool", pattern, effect.name, itself, wide)
 

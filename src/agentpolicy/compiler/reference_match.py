@@ -373,6 +373,31 @@ def net_matches(pattern: str, effect: NetEffect, wide: bool) -> bool | None:
     return None if disputed and value is not wide and not anywhere else value
 
 
+# --- tables ---------------------------------------------------------------------
+
+
+def table_matches(pattern: str, table: str, wide: bool) -> bool | None:
+    """A pattern on the canonical name of a table.
+
+    Ask and deny rules: letters of any case; unknown where one of the two names more schemas than the other and they
+    agree from there on, unless the pattern says nothing of the table's own name.
+    """
+    if not wide:
+        return parts_match(pattern.split("."), table.split("."))
+    wanted, parts = _small(pattern).split("."), _small(table).split(".")
+    if parts_match(wanted, parts):
+        return True
+    if not wanted[-1].replace("*", ""):
+        return False
+    if parts_match(["*", "**", *wanted], parts):
+        return None
+    return None if any(parts_match(wanted[at:], parts) for at in range(1, len(wanted))) else False
+
+
+def _small(text: str) -> str:
+    return "".join([chr(ord(letter) + 32) if "A" <= letter <= "Z" else letter for letter in text])
+
+
 # --- values -------------------------------------------------------------------
 
 
@@ -383,6 +408,8 @@ def value_matches(kind: str, pattern: str, value: str, itself: bool, wide: bool)
     if kind == "tool":
         return parts_match(pattern.split("/"), value.split("/"))
     if kind == "table":
+        if wide:
+            pattern, value = _small(pattern), _small(value)
         return parts_match(pattern.split("."), value.split("."))
     if kind == "host":
         host = canonical_host(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
@@ -21,12 +22,16 @@ _REMEMBERED: Final = 512
 _MOST_REMEMBERED: Final = 32
 # What commands do, by the place, the home and the words. Effects among it are shared and not changed.
 _seen: Recent[list[Act]] = Recent(2048)
-_ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=").match
+_ASSIGNMENT = re.compile(r"[^=]+=").match
 _METHODS: Final = frozenset({"get", "head", "post", "put", "patch", "delete", "options"})
 #: Roles of what an interpreter is given to run, so that it does not read that from its input.
 _GIVEN_CODE: Final = frozenset({"code", "shell", "script", "module"})
+#: Roles that say how others are meant.
+_EARLY: Final = frozenset({"dir", "chdir", "method", "placeholder", "split", "output-dir"})
 #: Roles that take a word and all that follow.
-_RESTS: Final = frozenset({"command", "appended", "away-command", "away-shell", "words-shell"})
+_RESTS: Final = frozenset(
+    {"package-command", "command-or-script", "command", "appended", "away-command", "away-shell", "words-shell"}
+)
 
 
 def read_command(words: Sequence[Value], context: Context) -> None:
@@ -89,7 +94,7 @@ class Command:
         self.context = context
         self.entry = entry
         self.given: set[str] = set()
-        self.uses: list[tuple[str, str, Value]] = []  # options that were given a value, its role, the value
+        self.uses: list[tuple[Entry, str, str, Value]] = []  # options given a value: by whom, which, role, value
         self.placeholder = ""  # what stands for words that are read later
         self.operands: list[Value] = []
         self.tail: list[Value] = []  # the command that this one starts
@@ -98,6 +103,7 @@ class Command:
         self.unsure = False  # an option may hide in a word that is not known
         self.method: str | None = None
         self.assigned: dict[str, str | None] = {}
+        self.output: Value = ""  # the directory for what is saved
         self.exposed: list[Value] = []  # what links that are made lead to
 
     def read(self) -> None:
@@ -175,7 +181,7 @@ class Command:
         """Options with their roles and operands, read as another entry says."""
         self.entry = entry
         self._parse(entry, 1)
-        return [(role, word) for _, role, word in self.uses], self.operands
+        return [(role, word) for _, _, role, word in self.uses], self.operands
 
     # --- options -------------------------------------------------------------------------
 
@@ -343,7 +349,7 @@ class Command:
 
     def _given(self, option: str, role: str, value: Value) -> None:
         self.given.add(option)
-        self.uses.append((option, role.removesuffix("?"), value))
+        self.uses.append((self.entry, option, role.removesuffix("?"), value))
 
     def _unlisted(self, entry: Entry, word: Value) -> None:
         text = shown(word)
@@ -395,13 +401,20 @@ class Command:
     # --- what it comes to -----------------------------------------------------------------------
 
     def _apply(self, form: Form) -> None:
-        uses = [(form.values.get(option, role).removesuffix("?"), word) for option, role, word in self.uses]
+        uses = [
+            (form.values.get(option, role).removesuffix("?") if entry is self.entry else role, word)
+            for entry, option, role, word in self.uses
+        ]
         for role, word in uses:
             if role == "dir":
                 self._enter(word)
             elif role == "method":
                 name = word.lower() if isinstance(word, str) else None
                 self.method = name if name in _METHODS else "connect"
+            elif role == "split":
+                self.operands = [*_split(word), *self.operands]
+            elif role == "output-dir":
+                self.output = word
             elif role == "placeholder":
                 self.placeholder = word if isinstance(word, str) and word else "{}"
         told = any(role in _GIVEN_CODE for role, _ in uses)
@@ -414,7 +427,7 @@ class Command:
         for role, word in uses:
             if role == "dest":
                 dest.append(word)
-            elif role not in ("dir", "chdir", "method", "placeholder"):
+            elif role not in _EARLY:
                 self._use(role, word, False)
         for role, word in uses:
             if role == "chdir":
@@ -529,6 +542,13 @@ class Command:
             return
         if role == "appended":
             words = self._appended(words)
+        first = words[0]
+        if role == "package-command" and isinstance(first, str):
+            # `@scope/name@1.2` runs `name`
+            words = [first.removeprefix("@").rpartition("/")[2].partition("@")[0] or first, *words[1:]]
+        if role == "command-or-script" and isinstance(first, str) and first.endswith((".py", ".pyw")):
+            self._use("script", first, False)
+            return
         read_command(words, inner)
 
     def _appended(self, words: list[Value]) -> list[Value]:
@@ -559,6 +579,16 @@ class Command:
             "words that are only read later", head=word.partition(mark)[0] + (later.head if glob else ""), glob=glob,
             written=word, loosely=later.loosely, below=later.below and word == mark,
         )  # fmt: skip
+
+
+def _split(word: Value) -> list[Value]:
+    """A text that env or the like splits into words itself."""
+    if not isinstance(word, str) or any(one in word for one in "\\$#"):
+        return [word if isinstance(word, Loose) else Loose("words that are split in a way of their own", many=True)]
+    try:
+        return list(shlex.split(word))
+    except ValueError:
+        return [Loose("words whose quotes do not close", many=True)]
 
 
 def _quiet(act: object) -> bool:

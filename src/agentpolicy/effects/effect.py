@@ -252,12 +252,12 @@ class SqlEffect(Effect):
     """``sql.*`` on one table, or of SQL that cannot be read.
 
     ``table`` is the table's canonical name: its parts as written, joined by dots, those in lower case that are not
-    quoted. None where the SQL names no table (``select 1``), and where the effect is ``opaque``: then nothing is known of
-    it, and SQL that cannot be read has one such effect of every kind. ``database`` is what the call says, None where it
-    says nothing. ``possible``: databases that fold the case of quoted names would mean this table too.
+    quoted. None where the SQL names no table (``select 1``), and where the effect is ``opaque``: then nothing is known
+    of it, and SQL that cannot be read has one such effect of every kind. ``database`` is what the call says, None where
+    it says nothing.
     """
 
-    __slots__ = ("database", "possible", "table")
+    __slots__ = ("database", "table")
     family = "sql"
 
     def __init__(
@@ -268,19 +268,16 @@ class SqlEffect(Effect):
         *,
         opaque: bool = False,
         why: str | None = None,
-        possible: bool = False,
     ) -> None:
         self.action = action
         self.table = None if opaque else table
         self.database = database
         self.opaque = opaque
         self.why = why
-        self.possible = possible
 
     def as_json(self) -> dict[str, Any]:
         """The effect as the command line and the log show it; what is not known is None."""
-        shown = {"action": self.action, "table": self.table, "database": self.database, "opaque": self.opaque}
-        return {**shown, "possible": True} if self.possible else shown
+        return {"action": self.action, "table": self.table, "database": self.database, "opaque": self.opaque}
 
 
 class ToolEffect(Effect):

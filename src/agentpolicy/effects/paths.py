@@ -2,236 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import re
-import sys
-from collections.abc import Callable, Iterable, Mapping
 from os.path import normpath
-from stat import S_ISDIR, S_ISLNK, S_ISREG
 from unicodedata import is_normalized, normalize
 
+from agentpolicy.effects.disk import DiskFiles
 from agentpolicy.effects.effect import FileEffect
 from agentpolicy.effects.host import Files
-from agentpolicy.effects.text import visible, well_formed
+from agentpolicy.effects.memory import MemoryFiles
+from agentpolicy.effects.text import misleading_path, visible, well_formed
+
+__all__ = ["LONGEST", "DiskFiles", "MemoryFiles", "absolute", "canonical", "file_effect"]
 
 #: Longest name that is looked at, in bytes of UTF-8 (Linux: PATH_MAX).
 LONGEST = 4096
-#: Links followed in one name before it counts as a loop (Linux: MAXSYMLINKS).
-MOST_LINKS = 40
 
 _ESCAPE = re.compile("%([0-9A-Fa-f]{2})?")
-_MISSING = ""  # what a look at a name gives where nothing is there
-
-# --- views of a file system ---------------------------------------------------
-
-
-class DiskFiles:
-    """The file system of this machine, read at each question: nothing about it is remembered."""
-
-    __slots__ = ()
-
-    def resolve(self, path: str) -> str | None:
-        """The name after following every link as the kernel would (path_resolution(7)); missing parts stay.
-
-        ``..`` goes up from where a link led, not from the link. None on a loop, on a name that is too long, and where
-        a directory may not be searched, because what lies behind it is then unknown.
-        """
-        try:
-            return _follow(path, _read_link)
-        except (OSError, ValueError):
-            return None
-
-    def size(self, path: str) -> int | None:
-        """Size in bytes of the regular file that the name leads to, None where there is none."""
-        try:
-            found = os.stat(path)
-        except (OSError, ValueError):
-            return None
-        return found.st_size if S_ISREG(found.st_mode) else None
-
-    def is_directory(self, path: str) -> bool | None:
-        """Whether the name leads to a directory; None where the system does not say."""
-        try:
-            return S_ISDIR(os.stat(path).st_mode)
-        except (FileNotFoundError, NotADirectoryError):
-            return False
-        except (OSError, ValueError):
-            return None
-
-    def listing(self, path: str, most: int) -> list[str] | None:
-        """Everything below a directory, read now; None where a part cannot be read, or there is more than ``most``."""
-        found: list[str] = []
-        todo = [path]
-        while todo:
-            try:
-                with os.scandir(todo.pop()) as entries:
-                    for entry in entries:
-                        found.append(entry.path)
-                        if entry.is_dir(follow_symlinks=False):
-                            todo.append(entry.path)
-                    if len(found) > most:
-                        return None
-            except (FileNotFoundError, NotADirectoryError):
-                continue
-            except (OSError, ValueError):
-                return None
-        return found
-
-    def children(self, path: str, most: int) -> list[str] | None:
-        """The names directly in a directory, read now; None where it cannot be read, or holds more than ``most``."""
-        found: list[str] = []
-        try:
-            with os.scandir(path) as entries:
-                for entry in entries:
-                    if len(found) == most:
-                        return None
-                    found.append(entry.name)
-        except (FileNotFoundError, NotADirectoryError):
-            return []
-        except (OSError, ValueError):
-            return None
-        return found
-
-    def exists(self, path: str) -> bool:
-        """Whether anything, a link too, is at the name."""
-        try:
-            os.lstat(path)
-        except (FileNotFoundError, NotADirectoryError):
-            return False
-        except (OSError, ValueError):
-            return True
-        return True
-
-    def listed_programs(self) -> frozenset[str] | None:
-        """Every name in the directories of PATH; None where one cannot be listed, or case may be folded."""
-        if sys.platform in {"darwin", "win32"}:
-            return None
-        found: set[str] = set()
-        for directory in os.environ.get("PATH", os.defpath).split(os.pathsep):
-            if directory.startswith("/"):
-                try:
-                    found.update(os.listdir(directory))
-                except (FileNotFoundError, NotADirectoryError):
-                    continue
-                except OSError:
-                    return None
-        return frozenset(found)
-
-    def which(self, program: str) -> str | None:
-        """The file that PATH gives for a program's bare name; relative and empty entries of PATH are passed over."""
-        if not program or "/" in program or "\0" in program:
-            return None
-        for directory in os.environ.get("PATH", os.defpath).split(os.pathsep):
-            if directory.startswith("/"):
-                candidate = directory.rstrip("/") + "/" + program
-                if os.access(candidate, os.X_OK) and os.path.isfile(candidate):
-                    return candidate
-        return None
-
-
-class MemoryFiles:
-    """A file system that is only imagined; no question touches the disk.
-
-    Args:
-        links: name of each link and where it leads, absolute or relative to the link's directory.
-        sizes: size in bytes of files that have one.
-        programs: absolute name of each program that is found by its bare name.
-        directories: absolute names of directories.
-    """
-
-    __slots__ = ("directories", "links", "programs", "sizes")
-
-    def __init__(
-        self,
-        links: Mapping[str, str] | None = None,
-        sizes: Mapping[str, int] | None = None,
-        programs: Mapping[str, str] | None = None,
-        directories: Iterable[str] = (),
-    ) -> None:
-        self.directories = frozenset(directories)
-        self.links: dict[str, str] = dict(links or {})
-        self.sizes: dict[str, int] = dict(sizes or {})
-        self.programs: dict[str, str] = dict(programs or {})
-
-    def resolve(self, path: str) -> str | None:
-        """The name after following the given links, None on a loop."""
-        if self.links:
-            return _follow(path, self.links.get)
-        return _fold(path)
-
-    def size(self, path: str) -> int | None:
-        """The given size of the file that the name leads to."""
-        found = self.resolve(path)
-        return None if found is None else self.sizes.get(found)
-
-    def is_directory(self, path: str) -> bool | None:
-        """True of the directories that were given, else None: what is there is not told."""
-        return True if path.rstrip("/") in self.directories else None
-
-    def listing(self, path: str, most: int) -> list[str] | None:
-        """None: what is there is not told."""
-        return None
-
-    def children(self, path: str, most: int) -> list[str] | None:
-        """None: what is there is not told."""
-        return None
-
-    def exists(self, path: str) -> bool:
-        """Always true: what is there is not told."""
-        return True
-
-    def listed_programs(self) -> frozenset[str] | None:
-        """None: ``which`` is as quick."""
-        return None
-
-    def which(self, program: str) -> str | None:
-        """The given file of a program."""
-        return self.programs.get(program)
-
-
-def _read_link(name: str) -> str | None:
-    """Where a link leads, None for anything else, ``_MISSING`` for nothing."""
-    try:
-        mode = os.lstat(name).st_mode
-    except (FileNotFoundError, NotADirectoryError):
-        return _MISSING
-    return os.readlink(name) if S_ISLNK(mode) else None
-
-
-def _follow(path: str, look: Callable[[str], str | None]) -> str | None:
-    """Walk an absolute name part by part from the root."""
-    parts = path.split("/")
-    parts.reverse()
-    done = ""
-    links = 0
-    nothing = False  # below a name that does not exist there are no links to look for
-    while parts:
-        part = parts.pop()
-        if not part or part == ".":
-            continue
-        if part == "..":
-            done = done[: done.rfind("/")] if done else done
-            nothing = False
-            continue
-        here = f"{done}/{part}"
-        if nothing:
-            done = here
-            continue
-        target = look(here)
-        if target is None:
-            done = here
-        elif target is _MISSING or not target:
-            done = here
-            nothing = True
-        else:
-            links += 1
-            if links > MOST_LINKS:
-                return None
-            if target[0] == "/":
-                done = ""
-            parts.extend(reversed(target.split("/")))
-    return done or "/"
-
 
 # --- canonical names ----------------------------------------------------------
 
@@ -331,7 +117,8 @@ def file_effect(
 ) -> FileEffect:
     """The effect of ``action`` on one path, under the name as given and the name that it leads to.
 
-    ``want_size`` asks for the file's size in bytes, which costs a look at the disk.
+    ``want_size`` asks for the file's size in bytes, which costs a look at the disk. The effect is opaque where one of
+    the names is not known, and where one may not be what it looks like.
     """
     full = absolute(path, cwd=cwd, home=home, expand_tilde=expand_tilde)
     if full is None:
@@ -347,7 +134,18 @@ def file_effect(
         resolved = normalize("NFC", resolved)
         if resolved == name:
             resolved = name
-    return FileEffect(action, name, resolved, size=files.size(full) if want_size else None)
+    effect = FileEffect(action, name, resolved, size=files.size(full) if want_size else None)
+    if not (_plain(full) and (resolved is name or _plain(resolved))):
+        why = misleading_path(full) or misleading_path(resolved)
+        if why is not None:
+            effect.opaque = True
+            effect.single = False
+            effect.why = why
+    return effect
+
+
+def _plain(text: str) -> bool:
+    return text.isascii() and text.isprintable()
 
 
 def _unknown(path: str) -> str:

@@ -1,8 +1,10 @@
-"""Which hosts are not globally reachable."""
+"""Which hosts are not globally reachable, by their address or by their name."""
 
 from __future__ import annotations
 
 from typing import Final
+
+from agentpolicy.effects.private_names import LAST_LABELS, NAMES, PRIVATE_ENDS
 
 
 def _v4(text: str) -> int:
@@ -25,6 +27,7 @@ _V4_PRIVATE: Final = tuple(
         "10.0.0.0/8",
         "100.64.0.0/10",
         "127.0.0.0/8",
+        "168.63.129.16/32",  # Azure answers its own machines here, in the middle of public space
         "169.254.0.0/16",
         "172.16.0.0/12",
         "192.0.0.0/24",
@@ -40,13 +43,16 @@ _V4_PRIVATE: Final = tuple(
 )
 
 #: Ranges inside 2000::/3, the only global unicast space (RFC 4291), that are not globally reachable
-#: (IANA IPv6 Special-Purpose Address Registry): (value of the leading bits, bits that follow).
+#: (IANA IPv6 Special-Purpose Address Registry): (value of the leading bits, bits that follow). What lies outside of
+#: 2000::/3 needs no row: loopback, unique local, link-local, site-local, multicast, discard (100::/64), the
+#: local-use translation prefix (64:ff9b:1::/48), translated IPv4 (::ffff:0:0:0/96) and SRv6 (5f00::/16) among it.
 _V6_PRIVATE: Final = (
     (0x20010000 >> 9, 128 - 23),  # 2001::/23 protocol assignments, less the exceptions below
     (0x20010DB8, 128 - 32),  # documentation
-    (0x3FFF0 >> 0, 128 - 20),  # 3fff::/20 documentation
+    (0x3FFF0, 128 - 20),  # 3fff::/20 documentation
 )
-#: Globally reachable exceptions inside 2001::/23.
+#: Globally reachable exceptions inside 2001::/23. Teredo (2001::/32) is none: its registry entry says "not
+#: applicable", since what it reaches is an IPv4 host behind a translator.
 _V6_GLOBAL: Final = (
     (0x20010001_00000000_00000000_00000001, 0),  # port control protocol anycast
     (0x20010001_00000000_00000000_00000002, 0),  # TURN anycast
@@ -56,61 +62,46 @@ _V6_GLOBAL: Final = (
     (0x2001002, 128 - 28),  # ORCHIDv2
     (0x2001003, 128 - 28),  # drone remote identification
 )
-
-#: Endings that never lead out: special-use names (RFC 6761, 6762 with appendix G, 8375, .internal of ICANN), and public
-#: names made to lead to any address that their first labels spell.
-_ENDINGS: Final = (
-    ".localhost",
-    ".local",
-    ".localdomain",
-    ".internal",
-    ".intranet",
-    ".private",
-    ".corp",
-    ".home",
-    ".lan",
-    ".home.arpa",
-    ".nip.io",
-    ".sslip.io",
-    ".xip.io",
-    ".localtest.me",
-    ".lvh.me",
-    ".vcap.me",
-    ".lacolhost.com",
-)
-_NAMES: Final = frozenset(
-    {one[1:] for one in _ENDINGS}
-    | {
-        # where clouds answer for their own machines
-        "metadata.goog",
-        "metadata.azure.com",
-        "metadata.tencentyun.com",
-        "metadata.packet.net",
-        "metadata.platformequinix.com",
-    }
-)
+#: Interface identifiers of ISATAP (RFC 5214, 6.1): 0000:5efe and 0200:5efe, then an IPv4 address.
+_ISATAP: Final = frozenset({0x00005EFE, 0x02005EFE})
 
 
 def is_private(host: str, *, one_label: bool = True) -> bool | None:
     """Whether a canonical host is an address or a name that is not globally reachable; None where it is no host.
 
     Addresses are judged by the IANA special-purpose registries; an IPv6 address that carries an IPv4 address (mapped,
-    compatible, NAT64, 6to4, Teredo) by the one it carries. Names are judged as names, nothing is looked up: a name of
-    one label leads wherever the machine's own search list says, so it is private where ``one_label``.
+    compatible, NAT64, 6to4, ISATAP) by the one it carries too. Names are judged as names, nothing is looked up: a name
+    of one label leads wherever the machine's own search list says, so it is private where ``one_label``.
     """
     if not host:
         return None
     last = host[-1]
     if ":" in host:
         return _v6_private(host)
-    if last.isdigit() and last.isascii() and _is_v4(host):
+    if last.isdigit() and last.isascii() and is_v4(host):
         return v4_private(_v4(host))
-    if host.endswith(_ENDINGS) or host in _NAMES:
+    at = host.rfind(".")
+    if host[at + 1 :] in LAST_LABELS and _private_name(host):
         return True
-    return one_label and "." not in host
+    return one_label and at < 0
 
 
-def _is_v4(host: str) -> bool:
+def _private_name(host: str) -> bool:
+    if host in NAMES:
+        return True
+    # An ending counts at whole labels only, and none in the table has more than three.
+    at = len(host)
+    for _ in range(3):
+        at = host.rfind(".", 0, at)
+        if at < 0:
+            return False
+        if host[at + 1 :] in PRIVATE_ENDS:
+            return True
+    return False
+
+
+def is_v4(host: str) -> bool:
+    """Whether a host is an IPv4 address in its canonical spelling, four numbers with dots."""
     parts = host.split(".")
     return len(parts) == 4 and all(
         one.isascii() and one.isdigit() and len(one) <= 3 and int(one) < 256 for one in parts
@@ -138,9 +129,9 @@ def v6_private(address: int) -> bool:
         return v4_private(low)
     if address >> 112 == 0x2002:  # 6to4 (RFC 3056)
         return v4_private(address >> 80 & 0xFFFFFFFF)
-    if address >> 96 == 0x20010000:  # Teredo (RFC 4380): the server, and the client with its bits turned over
-        return v4_private(address >> 64 & 0xFFFFFFFF) or v4_private(low ^ 0xFFFFFFFF)
     if address >> 125 != 1:
+        return True
+    if address >> 32 & 0xFFFFFFFF in _ISATAP and v4_private(low):
         return True
     if any(address >> shift == base for base, shift in _V6_GLOBAL):
         return False

@@ -43,7 +43,8 @@ class Entry:
     """
 
     __slots__ = (
-        "elevates", "flags", "form", "forms", "keys", "long", "many", "name", "open", "reveal", "visible", "parent", "plus", "special", "style",
+        "elevates", "flags", "form", "forms", "keys", "long", "many", "name", "open",
+        "reveal", "visible", "parent", "plus", "special", "style",
         "subcommands", "unknown", "values",
     )  # fmt: skip
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Final
 from agentpolicy.effects.acts import Place, Touch
 from agentpolicy.effects.effect import NetEffect
 from agentpolicy.effects.names import absolute_value
-from agentpolicy.effects.remotes import database_address, nested_urls, scp_address
+from agentpolicy.effects.paths import canonical
+from agentpolicy.effects.remotes import database_address, image_address, nested_urls, scp_address
 from agentpolicy.effects.text import visible
 from agentpolicy.effects.touching import is_nothing, touch
-from agentpolicy.effects.urls import address_effect, host_effect, net_effect
+from agentpolicy.effects.urls import address_effect, address_of_host, host_effect, net_effect
 from agentpolicy.effects.values import Loose, Value, behind, head_of, shown
 
 if TYPE_CHECKING:
@@ -233,6 +234,8 @@ def _module(command: Command, word: Value, many: bool) -> None:
     """``python -m NAME``: judged by the exec rules like a program."""
     if not isinstance(word, str):
         command.opaque(word.why)
+    elif word in _RUNNING_MODULES:
+        _code(command, word, many)
 
 
 def _package(command: Command, word: Value, many: bool) -> None:
@@ -256,11 +259,86 @@ def _config(command: Command, word: Value, many: bool) -> None:
 
 def _assign(command: Command, word: Value, many: bool) -> None:
     name, equals, _ = head_of(word).partition("=")
+    if name.startswith("BASH_FUNC_"):
+        _opaque(command, word, many)
     if equals:
         value = behind(word, len(name) + 1)
         command.assigned[name] = value if isinstance(value, str) else None
     elif not isinstance(word, str):
         command.opaque(word.why)
+
+
+#: Modules that run what their arguments say.
+_RUNNING_MODULES: Final = frozenset("timeit code pdb cProfile profile trace runpy bdb pyperf IPython ptpython".split())
+
+
+def _urlencoded(command: Command, word: Value, many: bool) -> None:
+    """``name@file`` and ``@file`` of curl's ``--data-urlencode``."""
+    name, at, file = head_of(word).partition("@")
+    if at and "=" not in name:
+        touch("fs.read", file if isinstance(word, str) else word, command.context)
+    elif not isinstance(word, str) and not head_of(word):
+        command.unsure = True
+
+
+def _cookie(command: Command, word: Value, many: bool) -> None:
+    """``name=value`` or a file of cookies."""
+    if "=" not in head_of(word):
+        touch("fs.read", word, command.context)
+
+
+def _saved(command: Command, word: Value, many: bool) -> None:
+    """An address whose last part is the name under which it is saved."""
+    reach(command, "net.get" if command.method is None else f"net.{command.method}", word)
+    name = word.partition("?")[0].partition("#")[0].rpartition("/")[2] if isinstance(word, str) else None
+    _output(command, name or Loose("the name that the server gives", many=True), many)
+
+
+def _output(command: Command, word: Value, many: bool) -> None:
+    """A file that is written, in the directory for what is saved."""
+    folder = command.output
+    if folder == "" or head_of(word)[:1] == "/":
+        touch("fs.write", word, command.context)
+    elif isinstance(folder, str) and isinstance(word, str):
+        touch("fs.write", f"{folder.rstrip('/')}/{word}", command.context)
+    else:
+        touch("fs.write", folder, command.context, many=True)
+
+
+def _route(command: Command, word: Value, many: bool) -> None:
+    """``host:port:other…`` of curl: what is reached in place of a host."""
+    if not isinstance(word, str):
+        command.context.acts.append(_unknown_address("net.connect", word))
+        return
+    rest = word.split(":", 2)
+    for one in (rest[2] if len(rest) == 3 else word).split(","):
+        target = one.strip("[]").removesuffix(":")
+        if target:
+            _host(command, f"[{target}]" if target.count(":") > 1 else target, many)
+
+
+def _image(command: Command, word: Value, many: bool) -> None:
+    """An image, whose name may begin with a registry."""
+    address = image_address(word) if isinstance(word, str) else None
+    if address is not None:
+        command.context.acts.append(address_effect("net.connect", address))
+
+
+def _context_tree(command: Command, word: Value, many: bool) -> None:
+    """An address, or a directory that is read as a whole."""
+    if isinstance(word, str) and ("://" in word or word.startswith("git@")):
+        _remote(command, word, many)
+    else:
+        touch("fs.read", word, command.context, many=True)
+
+
+def _source(command: Command, word: Value, many: bool) -> None:
+    """A file that is read, or ``@file`` with more words."""
+    if head_of(word)[:1] == "@":
+        touch("fs.read", behind(word, 1), command.context)
+        _opaque(command, word, many)
+    else:
+        touch("fs.read", word, command.context)
 
 
 def _file_or_text(command: Command, word: Value, many: bool) -> None:
@@ -311,11 +389,11 @@ def reach(command: Command, action: str, word: Value) -> None:
     text = word
     if "://" not in text:
         if text[:5].lower() == "file:":
-            touch("fs.read", text, command.context)
+            _local(command, text)
             return
         text = "http://" + text
     elif text[:7].lower() == "file://":
-        touch("fs.read", text, command.context)
+        _local(command, text)
         return
     if any(one in text for one in "{}[]") and "://[" not in text:
         _add(command, _unknown_address(action, Loose("the address stands for several")))
@@ -325,6 +403,12 @@ def reach(command: Command, action: str, word: Value) -> None:
         effect = _copy(net_effect("net.connect", nested))
         effect.possible = True
         _add(command, effect)
+
+
+def _local(command: Command, uri: str) -> None:
+    """A file that a ``file:`` address names."""
+    name = canonical(uri, cwd="/", home="/", expand_tilde=False)
+    touch("fs.read", name if name is not None else Loose("a local address that is not plain"), command.context)
 
 
 def _host(command: Command, word: Value, many: bool) -> None:
@@ -432,6 +516,9 @@ def net_or_scp(word: str) -> NetEffect | None:
     """The effect of a network program on an address or ``host:path``, None where the word is neither."""
     if "://" in word:
         return net_effect("net.connect", word) if word[:7].lower() != "file://" else None
+    if word[1:2] == ":" and word[:1].isalpha():
+        # a host of one letter; only Windows reads a drive here
+        return address_effect("net.connect", address_of_host(word[0]))
     address = scp_address(word)
     return None if address is None else address_effect("net.connect", address)
 
@@ -471,6 +558,14 @@ ROLES: Final[Mapping[str, Role]] = {
     "config": _config,
     "assign": _assign,
     "file-or-text": _file_or_text,
+    "urlencoded": _urlencoded,
+    "cookie": _cookie,
+    "url-saved": _saved,
+    "output": _output,
+    "route": _route,
+    "image": _image,
+    "tree-or-url": _context_tree,
+    "source": _source,
     "form": _form_field,
     "volume": _volume,
     "host": _host,

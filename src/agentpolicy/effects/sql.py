@@ -7,14 +7,11 @@ none of them reads, is opaque. The parser is sqlglot, which the extra ``sql`` br
 from __future__ import annotations
 
 import importlib.util
-import logging
-import threading
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from agentpolicy.effects.effect import SqlEffect
 from agentpolicy.effects.recent import Recent
-from agentpolicy.effects.sql_names import Name, canonical_table, split_name
+from agentpolicy.effects.sql_names import canonical_table, split_name
 from agentpolicy.effects.sql_text import Unread, statements
 
 if TYPE_CHECKING:
@@ -23,16 +20,13 @@ if TYPE_CHECKING:
 ACTIONS: Final = ("sql.select", "sql.insert", "sql.update", "sql.delete", "sql.schema")
 #: How to get the parser.
 INSTALL: Final = "pip install 'agentpolicy-engine[sql]'"
-#: The dialects that a text is read in: sqlglot's own, close to the standard, and those of widespread databases.
-DIALECTS: Final = ("", "postgres", "mysql", "sqlite", "tsql", "duckdb")
 #: Most effects of one text.
 MOST_EFFECTS: Final = 1000
 _REMEMBERED: Final = 8192
 
-#: ``(action, table, opaque, possible, why)``
-_Found = tuple[str, "str | None", bool, bool, "str | None"]
+#: ``(action, table, opaque, why)``
+_Found = tuple[str, "str | None", bool, "str | None"]
 _seen: Recent[tuple[_Found, ...]] = Recent(256)
-_reading = threading.local()
 
 
 def available() -> bool:
@@ -50,23 +44,19 @@ def sql_effects(text: str, database: str | None = None) -> list[SqlEffect]:
         found, keep = _read(text)
         if keep and len(text) <= _REMEMBERED:
             _seen.keep(text, found)
-    return [
-        SqlEffect(action, table, database, opaque=opaque, possible=possible, why=why)
-        for action, table, opaque, possible, why in found
-    ]
+    return [SqlEffect(action, table, database, opaque=opaque, why=why) for action, table, opaque, why in found]
 
 
-def table_effects(action: str, target: str) -> list[SqlEffect]:
-    """The effects of ``action`` on a table that is named as SQL names it; opaque where that is no name."""
+def table_effect(action: str, target: str) -> SqlEffect:
+    """The effect of ``action`` on a table that is named as SQL names it; opaque where that is no name."""
     try:
-        found = _named(action, split_name(target))
-        return [SqlEffect(action, table, possible=possible) for action, table, _, possible, _ in found]
+        return SqlEffect(action, canonical_table(split_name(target)))
     except Unread as error:
-        return [SqlEffect(action, None, opaque=True, why=str(error))]
+        return SqlEffect(action, None, opaque=True, why=str(error))
 
 
 def _anything(why: str) -> tuple[_Found, ...]:
-    return tuple([(action, None, True, False, why) for action in ACTIONS])
+    return tuple([(action, None, True, why) for action in ACTIONS])
 
 
 def _read(text: str) -> tuple[tuple[_Found, ...], bool]:
@@ -78,86 +68,22 @@ def _read(text: str) -> tuple[tuple[_Found, ...], bool]:
             raise Unread("the text holds no statement that does anything")
         if not available():
             return _anything(f"SQL is not read without its parser: {INSTALL}"), False
+        from agentpolicy.effects.sql_parse import agreed
+
         for statement in listed:
-            found.update(dict.fromkeys(_rows_to_effects(_agreed(statement))))
+            found.update(dict.fromkeys(map(_found, agreed(statement))))
             if len(found) > MOST_EFFECTS:
                 raise Unread(f"the SQL has more than {MOST_EFFECTS} effects")
     except Unread as error:
         return _anything(str(error)), True
     except Exception as error:  # the parser is not ours: whatever breaks in it makes the text opaque
         return _anything(f"the SQL could not be parsed ({type(error).__name__})"), False
-    if any(table for _, table, _, _, _ in found):
-        found.pop(("sql.select", None, False, False, None), None)
+    if any(table for _, table, _, _ in found):
+        found.pop(("sql.select", None, False, None), None)
     return tuple(found), True
 
 
-def _agreed(statement: str) -> list[Row]:
-    """What the dialects that can read a statement agree on.
-
-    Raises:
-        Unread: none can, one of them cannot tell what it does, or they disagree.
-    """
-    from agentpolicy.effects.sql_tree import read_statement
-
-    agreed: list[Row] | None = None
-    for dialect in DIALECTS:
-        tree = _parsed(statement, dialect)
-        rows = None if tree is None else read_statement(tree)
-        if rows is None:
-            continue
-        if agreed is None:
-            agreed = rows
-        elif set(agreed) != set(rows):
-            raise Unread("databases disagree about what the SQL does")
-    if agreed is None:
-        raise Unread("the SQL is not of a form that is read")
-    return agreed
-
-
-def _parsed(statement: str, dialect: str) -> Any:
-    """One statement as a tree; None where it is no statement of the dialect."""
-    from sqlglot import Dialect
-    from sqlglot.errors import SqlglotError
-
-    logger = logging.getLogger("sqlglot")
-    if not any(isinstance(one, _Quiet) for one in logger.filters):
-        logger.addFilter(_Quiet())
-    reader = Dialect.get_or_raise(dialect or None)
-    most = 500 + 2 * len(statement)
-    parser = reader.parser(max_nodes=most)
-    _reading.now = True
-    try:
-        trees = parser.parse(reader.tokenize(statement), statement)
-    except SqlglotError:
-        # The parser goes back and tries again, up to exponentially often: what it made in vain counts too.
-        if parser._node_count > most:  # pyright: ignore[reportPrivateUsage]
-            raise Unread("the SQL takes too many steps to read") from None
-        return None
-    finally:
-        _reading.now = False
-    return trees[0] if len(trees) == 1 else None
-
-
-class _Quiet(logging.Filter):
-    """Keeps what the parser would say of our texts, and the texts with it, out of the host's log."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        return not getattr(_reading, "now", False)
-
-
-def _rows_to_effects(rows: Iterable[Row]) -> Iterable[_Found]:
-    for row in rows:
-        if row.unknown:
-            yield (row.action, None, True, False, "which tables the statement changes besides is not written")
-        elif row.parts is None:
-            yield (row.action, None, False, False, None)
-        else:
-            yield from _named(row.action, row.parts)
-
-
-def _named(action: str, parts: tuple[Name, ...]) -> Iterable[_Found]:
-    """A table under its canonical name, and under the one that databases without case in names take it for."""
-    table = canonical_table(parts)
-    yield (action, table, False, False, None)
-    if table != table.lower():
-        yield (action, table.lower(), False, True, None)
+def _found(row: Row) -> _Found:
+    if row.unknown:
+        return row.action, None, True, "which tables the statement changes besides is not written"
+    return row.action, None if row.parts is None else canonical_table(row.parts), False, None

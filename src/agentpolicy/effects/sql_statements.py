@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, NamedTuple, TypeAlias
 
-from sqlglot import Expression, exp
+from sqlglot import Expr, exp
 
 from agentpolicy.effects.sql_names import Name, checked_part
 from agentpolicy.effects.sql_text import Unread
@@ -67,12 +67,12 @@ def target(table: object, scope: Scope) -> tuple[Name, ...]:
     return name
 
 
-def parts_of(node: Expression, *kinds: type[Expression]) -> Iterator[Expression]:
+def parts_of(node: Expr, *kinds: type[Expr]) -> Iterator[Expr]:
     """Every part of these kinds, at any depth."""
     return (one for one in node.walk() if isinstance(one, kinds))
 
 
-def _insert(node: Expression, scope: Scope) -> Iterator[Row]:
+def _insert(node: Expr, scope: Scope) -> Iterator[Row]:
     name = target(node.this, scope)
     args = node.args
     if args.get("is_function") or any(args.get(one) for one in ("stored", "settings", "source", "partition")):
@@ -86,7 +86,7 @@ def _insert(node: Expression, scope: Scope) -> Iterator[Row]:
     yield from _returning(node, [name])
 
 
-def _update(node: Expression, scope: Scope) -> Iterator[Row]:
+def _update(node: Expr, scope: Scope) -> Iterator[Row]:
     name = target(node.this, scope)
     joined = [target(one, scope) for one in beside(node.this, "joins")]
     aliases = _aliases([node.args.get("from_"), *beside(node, "joins")])
@@ -99,7 +99,7 @@ def _update(node: Expression, scope: Scope) -> Iterator[Row]:
     yield from _returning(node, changed)
 
 
-def _delete(node: Expression, scope: Scope) -> Iterator[Row]:
+def _delete(node: Expr, scope: Scope) -> Iterator[Row]:
     name = target(node.this, scope)
     others = [*beside(node.this, "joins"), *beside(node, "using"), *beside(node, "joins")]
     aliases = _aliases([node.this, *others])
@@ -115,7 +115,7 @@ def _delete(node: Expression, scope: Scope) -> Iterator[Row]:
     yield from _returning(node, changed)
 
 
-def _merge(node: Expression, scope: Scope) -> Iterator[Row]:
+def _merge(node: Expr, scope: Scope) -> Iterator[Row]:
     name = target(node.this, scope)
     for when in parts_of(node, exp.When):
         then = when.args.get("then")
@@ -129,7 +129,7 @@ def _merge(node: Expression, scope: Scope) -> Iterator[Row]:
     yield from _returning(node, [name])
 
 
-def _create(node: Expression, scope: Scope) -> Iterator[Row]:
+def _create(node: Expr, scope: Scope) -> Iterator[Row]:
     kind, about = str(node.args.get("kind")).upper(), node.this
     if kind == "INDEX" and isinstance(about, exp.Index):
         yield Row("sql.schema", target(about.args.get("table"), scope))
@@ -141,7 +141,7 @@ def _create(node: Expression, scope: Scope) -> Iterator[Row]:
         raise Unread("a statement of this form is not read")
 
 
-def _drop(node: Expression, scope: Scope) -> Iterator[Row]:
+def _drop(node: Expr, scope: Scope) -> Iterator[Row]:
     kind = str(node.args.get("kind")).upper()
     tables = node.args.get("tables") or ([node.this] if isinstance(node.this, exp.Table) else [])
     if kind in {"TABLE", "VIEW", "SCHEMA", "DATABASE"} and tables:
@@ -154,7 +154,7 @@ def _drop(node: Expression, scope: Scope) -> Iterator[Row]:
         yield Row("sql.schema", unknown=True)  # what else goes is not written
 
 
-def _alter(node: Expression, scope: Scope) -> Iterator[Row]:
+def _alter(node: Expr, scope: Scope) -> Iterator[Row]:
     if str(node.args.get("kind")).upper() not in {"TABLE", "VIEW"}:
         raise Unread("what the statement changes is no table")
     yield Row("sql.schema", target(node.this, scope))
@@ -164,26 +164,26 @@ def _alter(node: Expression, scope: Scope) -> Iterator[Row]:
         yield Row("sql.schema", unknown=True)
 
 
-def _truncate(node: Expression, scope: Scope) -> Iterator[Row]:
+def _truncate(node: Expr, scope: Scope) -> Iterator[Row]:
     for table in node.expressions:
         yield Row("sql.delete", target(table, scope))
     if node.args.get("is_database") or str(node.args.get("option") or "").upper() == "CASCADE" or not node.expressions:
         yield Row("sql.delete", unknown=True)
 
 
-def _grant(node: Expression, scope: Scope) -> Iterator[Row]:
+def _grant(node: Expr, scope: Scope) -> Iterator[Row]:
     kind = str(node.args.get("kind") or "TABLE").upper()
     securable = node.args.get("securable")
     known = kind in {"TABLE", "VIEW"} and isinstance(securable, exp.Table)
     yield Row("sql.schema", target(securable, scope)) if known else Row("sql.schema", unknown=True)
 
 
-def _comment(node: Expression, scope: Scope) -> Iterator[Row]:
+def _comment(node: Expr, scope: Scope) -> Iterator[Row]:
     known = str(node.args.get("kind")).upper() in {"TABLE", "VIEW"}
     yield Row("sql.schema", target(node.this, scope)) if known else Row("sql.schema", unknown=True)
 
 
-def _returning(node: Expression, names: Iterable[tuple[Name, ...]]) -> Iterator[Row]:
+def _returning(node: Expr, names: Iterable[tuple[Name, ...]]) -> Iterator[Row]:
     """What gives rows back reads them."""
     clause = node.args.get("returning")
     if clause is not None:
@@ -193,10 +193,10 @@ def _returning(node: Expression, names: Iterable[tuple[Name, ...]]) -> Iterator[
             yield Row("sql.select", name)
 
 
-def beside(node: object, key: str) -> list[Expression]:
+def beside(node: object, key: str) -> list[Expr]:
     """The tables of joins or of ``USING``."""
-    value = node.args.get(key) if isinstance(node, Expression) else None
-    listed = value if isinstance(value, list) else [value] if isinstance(value, Expression) else []
+    value = node.args.get(key) if isinstance(node, Expr) else None
+    listed = value if isinstance(value, list) else [value] if isinstance(value, Expr) else []
     return [one.this if isinstance(one, exp.Join) else one for one in listed]
 
 
@@ -206,7 +206,7 @@ def _aliases(parts: Iterable[object]) -> Mapping[str, list[tuple[Name, ...] | No
     todo = [part.this if isinstance(part, exp.From) else part for part in parts]
     while todo:
         part = todo.pop()
-        if isinstance(part, Expression):
+        if isinstance(part, Expr):
             todo += beside(part, "joins")
             name = table_name(part) if isinstance(part, exp.Table) else None
             for one in {str(part.alias).lower(), name[-1][0].lower() if name else ""} - {""}:
@@ -226,7 +226,7 @@ def _behind(name: tuple[Name, ...], aliases: Mapping[str, list[tuple[Name, ...] 
 
 
 #: What each kind does with its own tables; the parts behind them are for others to read.
-STATEMENTS: Final[Mapping[type[Expression], Callable[[Expression, Scope], Iterator[Row]]]] = {
+STATEMENTS: Final[Mapping[type[Expr], Callable[[Expr, Scope], Iterator[Row]]]] = {
     exp.Insert: _insert,
     exp.Update: _update,
     exp.Delete: _delete,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final, TypeAlias
 
-from sqlglot import Expression, exp
+from sqlglot import Expr, exp
 
 from agentpolicy.effects.sql_statements import STATEMENTS, Row, Scope, name_of, parts_of, table_name, target
 from agentpolicy.effects.sql_text import Unread
@@ -28,10 +28,10 @@ _QUERIES: Final = (exp.Select, exp.SetOperation, exp.Subquery)
 #: Common table expressions of one statement, at most.
 MOST_NAMED: Final = 200
 _KNOWN: Final = QUERY_PARTS | SCHEMA_PARTS
-_Todo: TypeAlias = "list[tuple[Expression, Scope]]"
+_Todo: TypeAlias = "list[tuple[Expr, Scope]]"
 
 
-def read_statement(root: Expression) -> list[Row] | None:
+def read_statement(root: Expr) -> list[Row] | None:
     """What a statement does, in no particular order but the same each time; None where it is no statement at all.
 
     Raises:
@@ -52,13 +52,13 @@ class _Reader:
         self._todo: _Todo = []
         self._named = 0
 
-    def read(self, root: Expression) -> Iterator[Row]:
+    def read(self, root: Expr) -> Iterator[Row]:
         self._todo.append((root, frozenset()))
         while self._todo:
             node, scope = self._todo.pop()
             yield from self._visit(node, scope)
 
-    def _visit(self, node: Expression, scope: Scope) -> Iterator[Row]:
+    def _visit(self, node: Expr, scope: Scope) -> Iterator[Row]:
         scope = self._with(node, scope)
         statement = next((kind for kind in STATEMENTS if isinstance(node, kind)), None)
         if isinstance(node, exp.Drop) and isinstance(node.parent, exp.Alter):
@@ -87,7 +87,7 @@ class _Reader:
                 return
         self._children(node, scope, but=("with_",))
 
-    def _inner(self, node: Expression, scope: Scope) -> None:
+    def _inner(self, node: Expr, scope: Scope) -> None:
         """The parts of a statement behind the table that it is about."""
         if isinstance(node, exp.Merge):
             # Its own updates and inserts have no table of their own.
@@ -108,7 +108,7 @@ class _Reader:
             if isinstance(about, exp.Schema) and isinstance(table, exp.Table):
                 self._children(table, scope, but=("this", "db", "catalog", "alias"))
 
-    def _with(self, node: Expression, scope: Scope) -> Scope:
+    def _with(self, node: Expr, scope: Scope) -> Scope:
         """The names that a statement sees, those that its own ``WITH`` gives among them."""
         clause = node.args.get("with_")
         if clause is None:
@@ -128,21 +128,21 @@ class _Reader:
             scope = inner
         return scope
 
-    def _children(self, node: Expression, scope: Scope, *, but: Iterable[str]) -> None:
+    def _children(self, node: Expr, scope: Scope, *, but: Iterable[str]) -> None:
         for key, value in reversed(node.args.items()):
             if key not in but:
                 for one in reversed(value) if isinstance(value, list) else (value,):
                     self._push(one, scope)
 
     def _push(self, part: object, scope: Scope) -> None:
-        if isinstance(part, Expression):
+        if isinstance(part, Expr):
             self._todo.append((part, scope))
 
 
 # --- parts ------------------------------------------------------------------------
 
 
-def _check(node: Expression) -> None:
+def _check(node: Expr) -> None:
     """Refuse a part that is not known, or known to do more than to compute."""
     kind = type(node).__name__
     if isinstance(node, (exp.Anonymous, exp.AnonymousAggFunc)):

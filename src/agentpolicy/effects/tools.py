@@ -9,13 +9,15 @@ from typing import Any, Final
 from agentpolicy.effects.acts import Act, Touch
 from agentpolicy.effects.arguments import BadCall, bind, bind_any
 from agentpolicy.effects.call import ToolCall
-from agentpolicy.effects.effect import Effect, ExecEffect, ToolEffect
+from agentpolicy.effects.effect import Effect, ExecEffect, FileEffect, ToolEffect
 from agentpolicy.effects.host import Host
+from agentpolicy.effects.patches import patched_files
 from agentpolicy.effects.paths import canonical, file_effect
 from agentpolicy.effects.recent import Recent
 from agentpolicy.effects.resolve import effects_of_acts
 from agentpolicy.effects.shape import ToolShape, join
 from agentpolicy.effects.shell.read import read_argv, read_text
+from agentpolicy.effects.sql import ACTIONS, sql_effects, table_effect
 from agentpolicy.effects.text import visible, well_formed
 from agentpolicy.effects.urls import host_effect, net_effect, seen_urls
 
@@ -24,6 +26,13 @@ __all__ = ["BadCall", "ToolShape", "direct", "effects_of", "join", "read_call"]
 _FILES: Final = frozenset({"fs.read", "fs.write", "fs.delete"})
 _METHODS: Final = {one: f"net.{one}" for one in ("get", "head", "post", "put", "patch", "delete", "options")}
 _NETS: Final = frozenset({"net.connect", *_METHODS.values()})
+_SQLS: Final = frozenset({"sql", "sql.query", *ACTIONS})
+#: What editing tools with a parameter ``command`` do to their file.
+_EDITS: Final = {
+    "view": "fs.read",
+    **dict.fromkeys(("create", "str_replace", "insert", "undo_edit"), "fs.write"),
+    "delete": "fs.delete",
+}
 #: Longest shell text whose command is remembered whole, in characters.
 _REMEMBERED: Final = 2048
 #: Most effects of a text that are remembered.
@@ -67,7 +76,7 @@ def read_call(call: ToolCall, shape: ToolShape | None, host: Host, *, want_size:
         value = values.get(parameter)
         if value is None:
             continue  # an optional argument that was not given does nothing
-        where = None if place is None else values.get(place)
+        where = None if place is None else values.get(place) if isinstance(place, str) else _place(values, place)
         if action == "exec":
             # The way of nearly every call: nothing but the text, the directory and the home say what it is. What is
             # remembered has a canonical directory, so one that equals it needs no further look.
@@ -88,6 +97,17 @@ def read_call(call: ToolCall, shape: ToolShape | None, host: Host, *, want_size:
                 _add_net(effects, action, kind, value)
         elif action == "net":
             _add_net(effects, _method(shape, values), kind, value)
+        elif action in _SQLS:
+            for text in (value,) if isinstance(value, str) else value:
+                effects.extend(sql_effects(text, where if isinstance(where, str) else None))
+        elif action == "http":
+            sent = any(one in values for one in ("body", "data", "json", "payload"))
+            method = _method(shape, values if sent or "method" in values else {"method": "get"})
+            _add_net(effects, method, kind, value)
+        elif action == "fs" and kind == "patch":
+            _add_patch(effects, call, value, where, host, want_size)
+        elif action == "fs":
+            _add_files(effects, _edit(shape, values), call, value, where, host, want_size)
         else:
             raise BadCall("not-yet", f"what `{action}` of `{shape.name}` does is not read yet")
     if not shape.quiet:
@@ -122,8 +142,8 @@ def direct(call: ToolCall, host: Host, *, want_size: bool = False) -> list[Effec
         else:
             effects.append(net_effect(action, text))
         return effects
-    if isinstance(action, str) and action.startswith("sql."):
-        raise BadCall("not-yet", f"what `{visible(action)}` does is not read yet")
+    if action in ACTIONS:
+        return [table_effect(action, _plain("target", target))]
     raise BadCall("unknown-action", f"there is no action `{visible(str(action))}`")
 
 
@@ -184,6 +204,26 @@ def _add_files(
         )
 
 
+def _add_patch(
+    effects: list[Effect], call: ToolCall, text: str, place: str | None, host: Host, want_size: bool
+) -> None:
+    changes = patched_files(text)
+    if changes is None:
+        why = "the patch is not of a form that is read, or could be read in two ways"
+        effects.extend([FileEffect(action, None, None, why=why) for action in ("fs.read", "fs.write", "fs.delete")])
+        return
+    for action, path in changes:
+        _add_files(effects, action, call, path, place, host, want_size)
+
+
+def _edit(shape: ToolShape, values: Mapping[str, Any]) -> str:
+    command = values.get("command")
+    action = _EDITS.get(command) if isinstance(command, str) else None
+    if action is None:
+        raise BadCall("bad-method", f"what `{shape.name}` does without a `command` that is known cannot be told")
+    return action
+
+
 def _add_net(effects: list[Effect], action: str, kind: str, value: Any) -> None:
     if type(value) is str:
         effects.append(host_effect(action, value) if kind == "host" else net_effect(action, value))
@@ -203,6 +243,14 @@ def _method(shape: ToolShape, values: Mapping[str, Any]) -> str:
 
 
 # --- where a call starts ------------------------------------------------------------
+
+
+def _place(values: Mapping[str, Any], names: tuple[str, ...]) -> str | None:
+    """What the one of several parameters says that is given."""
+    given = list(dict.fromkeys([values[one] for one in names if one in values]))
+    if len(given) > 1:
+        raise BadCall("bad-directory", "the call names two places that it starts in")
+    return given[0] if given else None
 
 
 def _directory(call: ToolCall, host: Host, place: str | None = None) -> str:

@@ -7,13 +7,20 @@ from typing import Final
 
 import can_ada
 
+from agentpolicy.effects.authority import decimal_reading, doubt, host_doubt, other_number, pieces, written_host
 from agentpolicy.effects.effect import NetEffect
-from agentpolicy.effects.private import is_private
+from agentpolicy.effects.private import is_private, is_v4
 from agentpolicy.effects.recent import Recent
+from agentpolicy.effects.schemes import LOCAL, OTHER_PORTS, SPECIAL_PORTS
 from agentpolicy.effects.text import misleading, visible
+from agentpolicy.effects.url_paths import tidy_path
 
 __all__ = [
+    "LONGEST",
+    "OTHER_PORTS",
+    "SPECIAL_PORTS",
     "Address",
+    "address_effect",
     "address_of_host",
     "canonical_host",
     "host_effect",
@@ -28,43 +35,8 @@ LONGEST = 65_536
 #: Longest address that is remembered, in characters.
 _REMEMBERED = 2048
 
-#: Ports of the schemes that the URL standard knows (WHATWG URL, 3.1, special schemes).
-SPECIAL_PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443, "ftp": 21}
-#: Ports of other schemes whose clients read a host as usual (IANA service names).
-OTHER_PORTS: Final = {
-    "amqp": 5672,
-    "amqps": 5671,
-    "ftps": 990,
-    "git": 9418,
-    "imap": 143,
-    "imaps": 993,
-    "ldap": 389,
-    "ldaps": 636,
-    "mongodb": 27017,
-    "mqtt": 1883,
-    "mqtts": 8883,
-    "mysql": 3306,
-    "nats": 4222,
-    "postgres": 5432,
-    "postgresql": 5432,
-    "redis": 6379,
-    "rediss": 6379,
-    "rsync": 873,
-    "sftp": 22,
-    "smtp": 25,
-    "smtps": 465,
-    "ssh": 22,
-    "telnet": 23,
-}
-
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://").match
-_ESCAPE = re.compile("%(?:([0-9A-Fa-f]{2}))?")
-_HIDDEN = re.compile("%(?:2f|5c|00)", re.IGNORECASE).search
-_DOTS = re.compile(r"(?:^|[/\\])\.\.?(?:[/\\]|$)").search
-_UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _PORT = re.compile("[0-9]{1,5}").fullmatch
-# How often an escape may itself be escaped before nobody knows what a server makes of it.
-_MOST_ESCAPES = 3
 
 
 class Address:
@@ -157,6 +129,7 @@ def address_of_host(text: str) -> Address:
 
 
 def address_effect(action: str, found: Address) -> NetEffect:
+    """The effect of ``action`` on an address that was read."""
     return NetEffect(
         action,
         scheme=found.scheme,
@@ -173,7 +146,7 @@ def address_effect(action: str, found: Address) -> NetEffect:
 def _parse(text: str) -> Address:
     if len(text) > LONGEST:
         return Address(why=f"the address is longer than {LONGEST} characters")
-    why = _unclear(text)
+    why = doubt(text)
     try:
         url = can_ada.parse(text)
     except (ValueError, TypeError):  # TypeError: text that cannot be written as UTF-8
@@ -182,91 +155,67 @@ def _parse(text: str) -> Address:
     scheme = url.protocol[:-1]
     raw = url.hostname
     if not raw:
-        # What has no host stays on this machine.
-        return Address(scheme, private=True, why=why or f"an address with `{scheme}:` has no host")
+        # What has no host stays on this machine, or leads nobody knows where.
+        private = True if scheme in LOCAL else None
+        return Address(scheme, private=private, why=why or f"an address with `{scheme}:` has no host")
     usual = SPECIAL_PORTS.get(scheme)
     known = usual is not None
     host: str | None = raw
     if usual is None:
         usual = OTHER_PORTS.get(scheme)
+        # Outside the standard's own schemes a host is any text; clients of those that are known read it as in the
+        # others, and nobody knows what clients of the rest do.
+        as_known = _http_host(raw)
         if usual is not None:
-            # Outside the standard's own schemes a host is any text; clients of these read it as in the others.
-            host = _http_host(raw)
+            host = as_known
             if host is None:
                 return Address(scheme, why=why or f"`{visible(raw)}` is not a host")
             known = True
-        elif why is None:
-            why = f"nothing is known of `{scheme}:` addresses"
+        else:
+            why = why or f"nothing is known of `{scheme}:` addresses"
     assert host is not None
     if host[0] == "[":
         host = host[1:-1]
     if host[-1] == ".":
         host = host.rstrip(".") or "."
+    if why is None and host[-1].isdigit() and is_v4(host) and other_number(written_host(text), host):
+        why = "the address is written with leading zeros, which some clients do not read as octal numbers"
+    if host == ".":
+        why = why or "the host is a dot"
+    private = is_private(host, one_label=known)
+    if why is not None and private is False and _may_be_private(text):
+        private = None
     port_text = url.port
     port = int(port_text) if port_text else usual
     written: str = url.pathname
     path: str | None = written
     if "%" in written:
-        path, trouble = _escapes(written)
+        path, trouble = tidy_path(written)
         if trouble is not None:
+            # An opaque address that has a path is one whose host is in doubt, one without has a host that is sure.
+            path = written if why is not None else None
             why = why or trouble
-            path = None
-    if host == ".":
-        why = why or "the host is a dot"
     return Address(
-        scheme,
-        host,
-        port,
-        port is not None and port == usual,
-        path,
-        is_private(host, one_label=known),
-        bool(url.username or url.password),
-        why,
+        scheme, host, port, port is not None and port == usual, path, private, bool(url.username or url.password), why
     )
 
 
-def _unclear(text: str) -> str | None:
-    """Why clients may not agree on what a text says, before it is read."""
-    odd = misleading(text)
-    if odd is not None:
-        return f"the address holds {odd}"
-    if "\\" in text:
-        return "the address holds a backslash, which some clients read as a slash"
-    if not text.isascii() and ("ß" in text or "ς" in text or "ẞ" in text):
-        return "the address holds a letter that clients spell in different ways (`ß`, `ς`)"
-    return None
-
-
-def _escapes(path: str) -> tuple[str, str | None]:
-    """The path with escapes of unreserved characters undone, others in capitals (RFC 3986, 6.2.2); trouble."""
-    for found in _ESCAPE.finditer(path):
-        if found.group(1) is None:
-            return path, "the path has a `%` that escapes nothing"
-    layer = path
-    for _ in range(_MOST_ESCAPES):
-        if _HIDDEN(layer) is not None:
-            return path, "the path holds an escaped slash, backslash or NUL"
-        deeper = _ESCAPE.sub(_unescape, layer)
-        if deeper == layer:
-            break
-        layer = deeper
-        if layer is not path and _DOTS(layer) is not None and _DOTS(path) is None:
-            return path, "the path holds escaped dots that lead elsewhere"
-        if "%" not in layer:
-            break
-    else:
-        return path, "the path is escaped many times over"
-    return _ESCAPE.sub(_tidy, path), None
-
-
-def _unescape(found: re.Match[str]) -> str:
-    digits = found.group(1)
-    return found.group() if digits is None else chr(int(digits, 16))
-
-
-def _tidy(found: re.Match[str]) -> str:
-    code = int(found.group(1), 16)
-    return chr(code) if code in _UNRESERVED else found.group().upper()
+def _may_be_private(text: str) -> bool:
+    """Whether anything that some client might take for the host is private, or that is too much to tell."""
+    found = pieces(text)
+    if found is None:
+        return True
+    for piece in found:
+        if _PORT(piece) is not None:
+            continue
+        host = _http_host(piece)
+        if host is not None and is_private(host.strip("[]").rstrip("."), one_label=False):
+            return True
+        # The same numbers, read by those who know no octal ones.
+        plain = decimal_reading(piece)
+        if plain is not None and is_private(plain):
+            return True
+    return False
 
 
 def canonical_host(text: str) -> str | None:
@@ -291,9 +240,9 @@ def _parse_host(text: str) -> Address:
     if len(text) > LONGEST:
         return Address(why=f"the address is longer than {LONGEST} characters")
     shown = visible(text if len(text) <= 200 else text[:200] + "…")
-    why = _unclear(text)
-    if why is not None:
-        return Address(why=why)
+    odd = misleading(text)
+    if odd is not None:
+        return Address(why=f"the address holds {odd}")
     name, port_text = text, None
     if text[:1] == "[":
         name, bracket, rest = text.partition("]")
@@ -313,6 +262,9 @@ def _parse_host(text: str) -> Address:
         port = int(port_text)
     if not name or any(one in name for one in "/?#@ "):
         return Address(why=f"`{shown}` is not a host")
+    why = None if name[0] == "[" else host_doubt(name)
+    if why is not None:
+        return Address(why=why)
     host = _http_host(name)
     if host is None:
         return Address(why=f"`{shown}` is not a host")
@@ -322,5 +274,7 @@ def _parse_host(text: str) -> Address:
         host = host.rstrip(".")
         if not host:
             return Address(why=f"`{shown}` is not a host")
+    if is_v4(host) and other_number(name, host):
+        return Address(why=f"`{shown}` has leading zeros, which some clients do not read as octal numbers")
     # A target that names no port leaves it to the client, which takes its usual one.
     return Address(None, host, port, port is None, None, is_private(host))

@@ -71,8 +71,6 @@ class LayerReader:
                 case t.Block():
                     check_block(item, self._scope, self._findings)
                     self._need({"approval": "approvals"}.get(item.kind, item.kind), item.span)
-                case t.Tool() if any(doing.action.parts[0] == "sql" for doing in item.does):
-                    self._need("sql", item.span)
                 case t.Prove():
                     proofs.append(self._proof(item))
                 case t.Test():
@@ -154,8 +152,6 @@ class LayerReader:
                         "actions are " + ", ".join(FAMILIES) + " and their kinds, such as `fs.read`",
                     ),
                 )
-        if any(name.startswith("sql") for name in found):
-            self._need("sql", next(iter(refs)).span)
         return tuple(dict.fromkeys(found))
 
     def _match(
@@ -416,8 +412,6 @@ class LayerReader:
                         ref.span,
                         help=suggestion(ref.text, [*ACTIONS, *FAMILIES]),
                     )
-                elif ref.parts[0] == "sql":
-                    self._need("sql", ref.span)
             for scope in scopes:
                 if scope in found:
                     self._add(

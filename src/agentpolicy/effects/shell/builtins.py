@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from os.path import normpath
 from typing import TYPE_CHECKING, Final
 
-from agentpolicy.effects.acts import Context, Place
+from agentpolicy.effects.acts import DEEPEST, Context, Place
 from agentpolicy.effects.commands import read_command
 from agentpolicy.effects.names import absolute_value
 from agentpolicy.effects.paths import LONGEST
@@ -90,17 +90,17 @@ def _hides_commands(value: Value) -> bool:
 def _cd(walk: Walk, values: list[Value], context: Context, state: State) -> Ends:
     context.run(values, readonly=True)
     _, operands = _options(values)
-    return _go(state, operands[0] if operands else state.variable("HOME"))
+    return _go(state, operands[0] if operands else state.variable("HOME"), "CDPATH" in context.env)
 
 
-def _go(state: State, target: Value) -> Ends:
+def _go(state: State, target: Value, steered: bool = False) -> Ends:
     before = state.place
     if target == "-":
         target = state.variables.get("OLDPWD", Loose("the directory before is not known"))
     if target == "":
         return state, state
     after = state.fork()
-    steered = "CDPATH" in state.variables and not head_of(target).startswith(("/", "."))
+    steered = (steered or "CDPATH" in state.variables) and not head_of(target).startswith(("/", "."))
     if not isinstance(target, str) or before.away or steered or target[:1] in "+-":
         after.place = Place(None, away=before.away)
         state.variables["OLDPWD"] = Loose("the directory before is not known")
@@ -117,7 +117,11 @@ def _go(state: State, target: Value) -> Ends:
 
 def _pushd(walk: Walk, values: list[Value], context: Context, state: State) -> Ends:
     context.run(values, readonly=True)
-    _, operands = _options(values)
+    options, operands = _options(values)
+    if "n" in options:
+        after = state.fork()
+        after.directories = (None,)
+        return after, state
     if not operands:
         after = state.fork()
         after.place = Place(None)
@@ -168,8 +172,12 @@ def _declare(walk: Walk, values: list[Value], context: Context, state: State) ->
                 state.doubts.append("a number that is calculated can run other commands")
         else:
             value = state.variables.get(name, Loose(f"`${name}` is not known"))
-            if not export:
+            if not export and not options.keys() & {"r", "l", "u", "c"} and program != "readonly":
                 continue
+        if options.keys() & {"l", "u", "c"}:
+            value = Loose(f"`${name}` changes its letters")
+        if program == "readonly" or "r" in options:
+            state.constants |= {name}
         state.assign(name, value, export=export)
     if effect.opaque:
         effect.readonly = None
@@ -371,7 +379,10 @@ def _command(walk: Walk, values: list[Value], context: Context, state: State) ->
 def _started(walk: Walk, operands: list[Value], context: Context, state: State) -> Ends:
     program = operands[0]
     builtin = BUILTINS.get(program) if isinstance(program, str) else None
-    if builtin is not None and context.depth < 24:
+    if context.depth >= DEEPEST:
+        context.unknown("commands start each other too deeply to be read")
+        return state, state
+    if builtin is not None:
         return builtin(walk, operands, context, state)
     read_command(operands, context)
     return state, state
@@ -393,6 +404,8 @@ def _source(walk: Walk, values: list[Value], context: Context, state: State) -> 
         touch("fs.read", script, context)
     else:
         context.run(values, why="what is run is not known")
+    # it may set any variable
+    state.forget(set(state.variables))
     return state, state
 
 
@@ -402,6 +415,13 @@ def _test(walk: Walk, values: list[Value], context: Context, state: State) -> En
             if _hides_commands(word) or (not isinstance(word, str) and word.glob is None):
                 state.doubts.append("a test of a variable that is not known can run other commands")
     read_command(values, context)
+    return state, state
+
+
+def _jobs(walk: Walk, values: list[Value], context: Context, state: State) -> Ends:
+    context.run(values, wrapper="-x" in values and len(values) > 2, readonly="-x" not in values)
+    if "-x" in values and len(values) > 2:
+        read_command(values[2:], context.inside())
     return state, state
 
 
@@ -445,5 +465,6 @@ BUILTINS: Final[Mapping[str, Builtin]] = {
     "test": _test,
     "[": _test,
     "shift": _shift,
+    "jobs": _jobs,
     **dict.fromkeys(("complete", "compgen", "compopt"), _completion),
 }

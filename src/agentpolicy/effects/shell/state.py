@@ -85,6 +85,8 @@ STEERING: Final = frozenset(
         "AWS_CONFIG_FILE",
     ]
 )
+#: Variables whose values the shell itself runs or expands.
+_PROMPTS: Final = frozenset({"PROMPT_COMMAND", "PS0", "PS1", "PS2", "PS4"})
 _STEERING_HEADS: Final = (
     "LD_", "DYLD_", "GIT_", "BASH_FUNC_", "PYTHON", "NPM_CONFIG_", "npm_config_", "PIP_", "UV_", "CARGO_", "DOCKER_",
     "GCONV_", "GLIBC_", "MALLOC_",
@@ -102,8 +104,8 @@ class State:
     """One shell at one moment. ``doubts`` gathers why something that cannot be seen may run."""
 
     __slots__ = (
-        "directories", "doubts", "env", "exits", "functions", "home", "no_globs", "piped", "place", "positional",
-        "shadowed",         "splits", "unknown_all", "variables",
+        "constants", "directories", "doubts", "env", "exits", "functions", "home", "no_globs", "piped", "place",
+        "positional", "shadowed", "splits", "unknown_all", "variables",
     )  # fmt: skip
 
     def __init__(self, place: Place, home: str, env: dict[str, str | None]) -> None:
@@ -121,6 +123,8 @@ class State:
         #: the words of `$@`, None where not known
         self.positional: tuple[Value, ...] | None = None
         self.doubts: list[str] = []
+        #: variables that can no longer be set
+        self.constants: frozenset[str] = frozenset()
         #: what is read from the pipe that the command stands behind
         self.piped: Loose | None = None
         self.exits = False
@@ -141,6 +145,7 @@ class State:
         other.positional = self.positional
         other.doubts = self.doubts
         other.piped = None
+        other.constants = self.constants
         other.exits = self.exits
         other.splits = self.splits
         other.no_globs = self.no_globs
@@ -179,6 +184,14 @@ class State:
                 return
         if self.unknown_all:
             value = Loose("too many variables to be followed")
+        if name in self.constants:
+            value = Loose(f"`${name}` may not be changed")
+        if (
+            name in _PROMPTS
+            and value != ""
+            and not (isinstance(value, str) and name != "PROMPT_COMMAND" and "$" not in value and "`" not in value)
+        ):
+            self.doubts.append(f"`{name}` is run before each prompt or command")
         self.variables[name] = value
         if name == "IFS":
             self.splits = False

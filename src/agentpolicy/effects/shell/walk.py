@@ -101,7 +101,11 @@ class Walk:
                 if ok is None:
                     self.run(one, state.fork())
                     continue
+                before = ok.place
                 ok, also = self.run(one, ok if _steady(one) else ok.fork())
+                if ok is not None and ok.place is not before and fail is not None:
+                    # what stands before may have failed, and then no directory was changed
+                    ok.place = Place(ok.place.path, ok.place.instead, ok.place.away)
                 fail = merged(fail, also)
             else:
                 if fail is None:
@@ -240,6 +244,7 @@ class Walk:
         if any(value in _COMPARING for value in values if isinstance(value, str)):
             for value in values:
                 if isinstance(value, str):
+                    state.calculated(value)
                     if any(one in value for one in "$`[") and len(value) > 1 and value != "[[":
                         state.doubts.append("a comparison of numbers can run other commands")
                 elif not value.number and not value.why.startswith("`$") and value.glob is None:
@@ -267,10 +272,10 @@ class Walk:
             else:
                 values.extend(fields(word, state, inner))
         if values and not inner and not node.assignments and not node.redirects:
-            ends = self._command(values, self._context(state), state)
+            plain = self._command(values, self._context(state), state)
             if state.doubts:
                 self._doubts(state)
-            return ends
+            return plain
         assigned: dict[str, Value] = {}
         for name, partial, value, items in node.assignments:
             for item in items:
