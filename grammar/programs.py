@@ -12,7 +12,7 @@ FOLDER = Path(__file__).parent.parent / "src/agentpolicy/effects/knowledge"
 ROLES = frozenset(
     "text read write append delete list change move dest expose tree dir chdir script code shell program command appended "
     "away-command away-shell words-shell assign url url-get url-post url-put url-delete url-head url-patch url-options "
-    "url-connect host host-or-path name remote remote-read remote-write remote-delete bucket-read bucket-write database "
+    "url-connect host host-or-path name remote remote-read remote-write remote-delete remote-push bucket-read bucket-write database "
     "file-or-text file-uri secret form volume package module config method beside beside-kept prefix variable split output-dir output url-saved urlencoded cookie route image tree-or-url source "
     "package-command command-or-script placeholder opaque".split()
 )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
+import tempfile
+import time
 import unicodedata
 from pathlib import Path
 
@@ -244,6 +247,275 @@ def test_programs_are_found_only_in_absolute_entries_of_path(tmp_path: Path, mon
     assert files.which("./tool") is None
     assert files.which("") is None
     assert files.which("a\0b") is None
+    assert files.which("a\ud800") is None
+
+
+# --- names that mean something else in each process -------------------------------
+
+
+def leads(path: str) -> str | None:
+    return DiskFiles().resolve(path)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
+def test_our_own_directory_and_descriptors_are_not_taken_for_those_of_the_process_that_will_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "f").write_text("x")
+    with open(tmp_path / "f") as opened:
+        for name in (
+            "/proc/self/cwd/f",
+            f"/proc/self/fd/{opened.fileno()}",
+            f"/proc/{os.getpid()}/fd/{opened.fileno()}",
+            f"/proc/{os.getpid()}/cwd/f",
+            f"/proc/{os.getpid()}/task/{os.getpid()}/cwd",
+            f"/dev/fd/{opened.fileno()}",
+            "/dev/stdin",
+            "/proc/self/environ",
+            "/proc/thread-self/cwd",
+            "/proc/net/tcp",
+        ):
+            assert leads(name) is None, name
+            effect = file_effect("fs.read", name, files=DiskFiles(), **HERE)  # type: ignore[arg-type]
+            assert (effect.path, effect.opaque) == (name, True)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
+def test_links_to_names_of_the_process_are_seen_through(tmp_path: Path) -> None:
+    root = Path(os.path.realpath(tmp_path))
+    (root / "cwd").symlink_to("/proc/self/cwd")
+    (root / "fd").symlink_to("/dev/fd")
+    (root / "root").symlink_to("/proc/self/root")
+    (root / "proc").symlink_to("/proc")
+    assert leads(f"{root}/cwd/x") is None
+    assert leads(f"{root}/fd/0") is None
+    assert leads(f"{root}/proc/self/cwd") is None
+    assert leads(f"{root}/root/etc/new") == "/etc/new"
+    assert leads(f"{root}/proc/cpuinfo") == "/proc/cpuinfo"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
+def test_a_magic_link_is_known_by_its_size_where_proc_is_mounted_elsewhere(tmp_path: Path) -> None:
+    class Elsewhere:
+        """The file system, as it looks where it is mounted once more below `/host`."""
+
+        scandir = staticmethod(os.scandir)
+
+        def lstat(self, path: str) -> os.stat_result:
+            return os.lstat(self._there(path))
+
+        def readlink(self, path: str) -> str:
+            return os.readlink(self._there(path))
+
+        def _there(self, path: str) -> str:
+            return path.removeprefix("/host") or "/"
+
+    files = DiskFiles(Elsewhere())
+    own = os.getpid()
+    assert files.resolve(f"/host/proc/{own}/status") == f"/host/proc/{own}/status"
+    for name in ("cwd/x", "root/etc", "exe", "fd/0"):
+        assert files.resolve(f"/host/proc/{own}/{name}") is None, name
+    assert files.resolve("/host/proc/self/status") is None
+
+
+def test_devices_have_plain_names() -> None:
+    for name in ("/dev/null", "/dev/tty"):
+        effect = file_effect("fs.write", name, files=DiskFiles(), **HERE)  # type: ignore[arg-type]
+        assert (effect.path, effect.resolved, effect.opaque) == (name, name, False)
+
+
+def test_where_names_are_not_built_from_slashes_nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agentpolicy.effects.disk._POSIX", False)
+    assert leads("/etc") is None
+
+
+# --- names that mislead -----------------------------------------------------------
+
+
+def test_a_name_that_may_not_be_what_it_looks_like_is_opaque_and_both_its_names_are_judged() -> None:
+    files = MemoryFiles({"/repo/l": "/etc/p\u0430sswd"})
+    effect = file_effect("fs.read", "a\u202eb", files=files, **HERE)  # type: ignore[arg-type]
+    assert (effect.path, effect.resolved) == ("/repo/a\u202eb", "/repo/a\u202eb")
+    assert (effect.opaque, effect.single) == (True, False)
+    assert effect.why == "the path `/repo/a\\u{202e}b` holds `\\u{202e}` (right-to-left override)"
+    led = file_effect("fs.read", "l", files=files, **HERE)  # type: ignore[arg-type]
+    assert (led.path, led.resolved, led.opaque) == ("/repo/l", "/etc/p\u0430sswd", True)
+    honest = file_effect("fs.read", "почта/münchen.txt", files=files, **HERE)  # type: ignore[arg-type]
+    assert (honest.opaque, honest.single) == (False, True)
+
+
+# --- what is in a directory -------------------------------------------------------
+
+
+def test_a_directory_is_told_from_a_file_through_links(tree: str) -> None:
+    files = DiskFiles()
+    assert files.is_directory(tree + "/a") is True
+    assert files.is_directory(tree + "/l") is True
+    assert files.is_directory(tree + "/c/f") is False
+    assert files.is_directory(tree + "/nothing") is False
+    assert files.is_directory(tree + "/c/f/below") is False
+    assert files.is_directory(tree + "/loop") is None
+    assert files.is_directory("/a\0b") is None
+
+
+def test_a_listing_is_everything_below_and_follows_no_link(tree: str) -> None:
+    files = DiskFiles()
+    below = files.listing(tree, 100)
+    assert below is not None
+    assert sorted(name.removeprefix(tree + "/") for name in below) == sorted(
+        ["a", "a/b", "a/b/abs", "a/up", "c", "c/chain", "c/f", "c/gone", "dots", "l", "loop"]
+    )
+    assert files.listing(tree, 11) is not None
+    assert files.listing(tree, 10) is None
+    assert files.listing(tree + "/nothing", 9) == []
+    assert files.listing(tree + "/c/f", 9) == []
+    assert files.listing(tree + "/loop", 9) is None
+    assert files.listing("/a\0b", 9) is None
+
+
+def test_children_are_the_bare_names_in_one_directory(tree: str) -> None:
+    files = DiskFiles()
+    assert sorted(files.children(tree + "/c", 9) or []) == ["chain", "f", "gone"]
+    assert files.children(tree + "/c", 3) is not None
+    assert files.children(tree + "/c", 2) is None
+    assert files.children(tree + "/nothing", 9) == []
+    assert files.children(tree + "/c/f", 9) == []
+    assert files.children(tree + "/loop", 9) is None
+    assert files.children("/a\0b", 9) is None
+
+
+def test_what_is_in_memory_is_not_told(tree: str) -> None:
+    files = MemoryFiles(directories=["/d", "/"])
+    assert (files.is_directory("/d"), files.is_directory("/d/"), files.is_directory("/")) == (True, True, True)
+    assert files.is_directory("/e") is None
+    assert files.listing("/d", 9) is None
+    assert files.children("/d", 9) is None
+    assert files.exists("/e")
+    assert files.listed_programs() is None
+
+
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="needs a user whom a directory can refuse")
+def test_a_directory_that_may_not_be_read_is_not_told_as_empty(tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir()
+    closed.chmod(0)
+    try:
+        assert DiskFiles().children(str(closed), 9) is None
+        assert DiskFiles().listing(str(tmp_path), 9) is None
+    finally:
+        closed.chmod(0o700)
+
+
+def test_a_refused_look_into_a_directory_is_not_told_as_empty(tree: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: str) -> None:
+        raise PermissionError(13, "no", path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    assert DiskFiles().children(tree, 9) is None
+    assert DiskFiles().listing(tree, 9) is None
+
+
+# --- size and time ----------------------------------------------------------------
+
+
+def test_no_name_takes_long() -> None:
+    start = time.perf_counter()
+    files = MemoryFiles({"/x": "/y" * 2000 + "/../" * 2000, "/y": "x/" * 5000, "/z": "z/.." * 100_000})
+    for path in (
+        "/" + "a" * 1_000_000,
+        "/a" * 2047,
+        "/a/.." * 800,
+        "/x" * 2000,
+        "/y",
+        "/z/../z",
+        "~/" + "../" * 1300,
+        "file:///" + "%2e%2e/" * 500_000,
+        "file:///" + "%" * 1_000_000,
+        "\\" * 1_000_000,
+        "é" * 1_000_000,
+        "\ud800" * 1_000_000,
+    ):
+        file_effect("fs.read", path, files=files, **HERE)  # type: ignore[arg-type]
+        file_effect("fs.read", path, files=DiskFiles(), **HERE)  # type: ignore[arg-type]
+    assert files.resolve("/a" * 500_000) is None
+    assert files.resolve("/y") is None
+    assert time.perf_counter() - start < 5
+
+
+# --- oracles ----------------------------------------------------------------------
+
+_PARTS = st.sampled_from(["a", "b", "c", "d", ".", "..", ""])
+_NAMES = st.lists(st.sampled_from(["a", "b", "c"]), min_size=1, max_size=3).map("/".join)
+_TARGETS = st.tuples(st.booleans(), st.lists(_PARTS, min_size=1, max_size=5))
+
+
+@given(
+    directories=st.lists(_NAMES, max_size=4),
+    links=st.lists(st.tuples(_NAMES, _TARGETS), max_size=6),
+    paths=st.lists(st.lists(_PARTS, max_size=8), min_size=1, max_size=4),
+)
+def test_any_name_in_any_tree_leads_where_realpath_and_the_kernel_say(
+    directories: list[str], links: list[tuple[str, tuple[bool, list[str]]]], paths: list[list[str]]
+) -> None:
+    with tempfile.TemporaryDirectory() as made:
+        top = os.path.realpath(made)
+        root = top + "/x" * 16  # so deep that nothing leads out
+        os.makedirs(root)
+        for directory in directories:
+            os.makedirs(f"{root}/{directory}", exist_ok=True)
+        told: dict[str, str] = {}
+        for link, (absolute, parts) in links:
+            target = "/".join([root if absolute else ".", *parts])
+            if os.path.commonpath([top, os.path.realpath(os.path.dirname(f"{root}/{link}"))]) != top:
+                continue
+            try:
+                os.symlink(target, f"{root}/{link}")
+            except OSError:
+                continue
+            told[os.path.realpath(os.path.dirname(f"{root}/{link}")) + "/" + os.path.basename(link)] = target
+        disk, memory = DiskFiles(), MemoryFiles(told)
+        for parts in paths:
+            path = "/".join([root, *parts])
+            found = disk.resolve(path)
+            assert memory.resolve(path) == found
+            if found is None:
+                with pytest.raises(OSError) as refused:
+                    os.path.realpath(path, strict=True)
+                assert refused.value.errno in (errno.ELOOP, errno.ENOENT)
+                continue
+            assert found == os.path.realpath(path)
+            if sys.platform == "linux":
+                try:
+                    descriptor = os.open(path, os.O_PATH)
+                except OSError:
+                    continue
+                try:
+                    assert found == os.readlink(f"/proc/self/fd/{descriptor}")
+                finally:
+                    os.close(descriptor)
+
+
+_ANY = st.text(max_size=40) | st.text(alphabet="/.~ab\\:é\u0301\0 %\ud800\udcfffile", max_size=40)
+
+
+@given(path=_ANY, cwd=_ANY | st.just("/w"), home=_ANY | st.just("/h"), expand=st.booleans(), target=_ANY)
+def test_nothing_raises_for_any_text(path: str, cwd: str, home: str, expand: bool, target: str) -> None:
+    for files in (DiskFiles(), MemoryFiles(), MemoryFiles({"/w/a": target, "/a": target})):
+        effect = file_effect("fs.read", path, cwd=cwd, home=home, expand_tilde=expand, files=files, want_size=True)
+        assert effect.opaque is (effect.why is not None)
+        for name in (effect.path, effect.resolved):
+            if name is not None:
+                assert name[:1] == "/"
+                assert "\0" not in name
+                assert not {"", ".", ".."} & set(name.split("/")[1:]) or name == "/"
+                assert unicodedata.is_normalized("NFC", name)
+                name.encode()
+        files.exists(path)
+        files.is_directory(path)
+        files.which(path)
+        if effect.path is None:
+            assert effect.opaque
 
 
 def test_a_link_to_a_name_that_is_not_text_leads_nowhere_known() -> None:

@@ -64,6 +64,9 @@ def test_what_a_program_is_told_is_what_it_does(case: dict[str, Any]) -> None:
         assert (own.readonly is True) is case["readonly"], own.readonly
     if "opaque" in case:
         assert own.opaque is case["opaque"], own.why
+    if "unknown" in case:  # something that it starts, if not itself
+        acts = read_argv(case["argv"], cwd="/repo", home="/home/u")
+        assert any(isinstance(act, ExecEffect) and act.opaque for act in acts) is case["unknown"]
 
 
 def test_the_kept_tables_are_those_of_the_files() -> None:

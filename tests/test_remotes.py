@@ -14,6 +14,7 @@ from agentpolicy.effects.remotes import (
     host_port,
     image_address,
     looks_like_address,
+    nested_effects,
     nested_urls,
     remote_address,
     scp_address,
@@ -265,6 +266,16 @@ def test_ordinary_operands_do_not_look_like_addresses(word: str) -> None:
 )
 def test_addresses_inside_an_address_are_found(text: str, inside: list[str]) -> None:
     assert nested_urls(text) == inside
+
+
+def test_addresses_inside_an_address_become_possible_effects() -> None:
+    found = nested_effects("https://a.example/?u=http%3A%2F%2F127.0.0.1%2Fx&v=https://b.example")
+    assert [(one.action, one.host, one.private, one.possible, one.opaque) for one in found] == [
+        ("net.connect", "b.example", False, True, False),
+        ("net.connect", "127.0.0.1", True, True, False),
+    ]
+    assert net_effect("net.connect", "http://127.0.0.1/x").possible is False
+    assert nested_effects("https://a.example/x") == []
 
 
 def test_more_addresses_inside_than_are_told_apart_leave_one_that_is_opaque() -> None:

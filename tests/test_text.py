@@ -95,7 +95,7 @@ HONEST = [
         "½",
         "™",
     ),
-    *("📦.txt", "don’t", "a – b", "→", "русский/English", "ტექსტი"),
+    *("📦.txt", "don’t", "a – b", "→", "русский/English", "ტექსტი", "обʼєкт", "ﾊﾝｶｸ", "\U00013000"),
 ]
 DECEPTIVE = [
     ("\u0430pple", "`\\u{430}` (cyrillic small letter a), which passes for `a`"),
@@ -110,6 +110,7 @@ DECEPTIVE = [
     ),
     ("a\u0561", "`\\u{561}` (armenian small letter ayb), which stands in a word that mixes armenian and latin letters"),
     ("\u13e2\u13aa", "`\\u{13e2}` (cherokee letter tlv), which is of a script whose letters pass for latin ones"),
+    ("a\u13a0", "`\\u{13a0}` (cherokee letter a), which is of a script whose letters pass for latin ones"),
     ("\uff52\uff4d", "`\\u{ff52}` (fullwidth latin small letter r), which passes for `r`"),
     ("\U0001d42bm", "`\\u{1d42b}` (mathematical bold small r), which passes for `r`"),
     ("\u217cs", "`\\u{217c}` (small roman numeral fifty), which passes for `l`"),
@@ -155,7 +156,9 @@ def test_a_program_with_an_honest_name_is_plain(name: str) -> None:
     assert misleading_program(name) is None
 
 
-@pytest.mark.parametrize("name", ["\u013as", "g\u0131t", "/bin/l\u0301s", "gi\u0163", "ls\u200b", "l\ns", "\u0433it"])
+@pytest.mark.parametrize(
+    "name", ["\u013as", "g\u0131t", "/bin/l\u0301s", "x\u0338", "gi\u0163", "ls\u200b", "l\ns", "\u0433it"]
+)
 def test_a_program_whose_name_is_nearly_another_is_told(name: str) -> None:
     assert misleading_program(name) is not None
 

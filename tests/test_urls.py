@@ -70,6 +70,7 @@ def _holds(case: dict[str, Any]) -> bool:
         ("ftp://a.example/x", ("ftp", "a.example", 21, "/x", True)),
         ("https://a.example/x/../y/%2e%2E/z", ("https", "a.example", 443, "/z", True)),
         ("https://a.example/%61%7e%c3%a9%20", ("https", "a.example", 443, "/a~%C3%A9%20", True)),
+        ("https://a.example/%25zz", ("https", "a.example", 443, "/%25zz", True)),
         ("https://a.example/%2561", ("https", "a.example", 443, "/%2561", True)),
         ("https://m\u00fcnchen.example/", ("https", "xn--mnchen-3ya.example", 443, "/", True)),
         ("redis://Cache.EXAMPLE/0", ("redis", "cache.example", 6379, "/0", True)),
@@ -482,6 +483,11 @@ def test_an_address_in_doubt_keeps_its_path_where_that_is_in_doubt_too() -> None
 )
 def test_where_some_client_may_end_at_a_private_host_nobody_says_public(url: str) -> None:
     assert net_effect("net.get", url).private is None
+
+
+def test_a_doubt_alone_makes_no_public_host_private() -> None:
+    for url in ("http://a.b.c.d.e\\@x.y.z.example/", "http://a.b.c.example,d/", "foo://a.b.c.d/"):
+        assert net_effect("net.get", url).private is False
 
 
 @pytest.mark.parametrize(

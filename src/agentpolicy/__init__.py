@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from agentpolicy.engine.errors import ApprovalRequired, Denied, FactError, NotAllowed
     from agentpolicy.engine.guard import guard
     from agentpolicy.engine.markers import Connects, Deletes, Gets, Posts, Reads, Shell, Writes
+    from agentpolicy.engine.open import ChangedSinceChecked, open_checked, parent_checked
     from agentpolicy.engine.policy import Policy
     from agentpolicy.engine.record import JsonLines, Recorder
     from agentpolicy.engine.reload import Reload
@@ -37,6 +38,7 @@ _HOMES = {
     "engine.errors": ("ApprovalRequired", "Denied", "FactError", "NotAllowed"),
     "engine.guard": ("guard",),
     "engine.markers": ("Connects", "Deletes", "Gets", "Posts", "Reads", "Shell", "Writes"),
+    "engine.open": ("ChangedSinceChecked", "open_checked", "parent_checked"),
     "engine.policy": ("Policy",),
     "engine.record": ("JsonLines", "Recorder"),
     "engine.reload": ("Reload",),
@@ -49,9 +51,10 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 # A checker of types wants it written out.
 __all__ = [
-    "Agent", "ApprovalRequest", "ApprovalRequired", "Connects", "Decision", "Deletes", "Denied", "Diagnostic", "Effect",
-    "Engine", "FactError", "Gets", "Host", "JsonLines", "NotAllowed", "Policy", "PolicyError", "Posts", "Reads",
-    "Recorder", "Reload", "Reviewer", "Session", "Shell", "ToolCall", "User", "Writes", "guard",
+    "Agent", "ApprovalRequest", "ApprovalRequired", "ChangedSinceChecked", "Connects", "Decision", "Deletes", "Denied",
+    "Diagnostic", "Effect", "Engine", "FactError", "Gets", "Host", "JsonLines", "NotAllowed", "Policy", "PolicyError",
+    "Posts", "Reads", "Recorder", "Reload", "Reviewer", "Session", "Shell", "ToolCall", "User", "Writes", "guard",
+    "open_checked", "parent_checked",
 ]  # fmt: skip
 
 

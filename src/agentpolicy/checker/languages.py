@@ -13,7 +13,7 @@ from agentpolicy.checker.automata import END, Automata, Draw, Marks
 from agentpolicy.compiler.match import base_name, leading_words
 from agentpolicy.compiler.shape import path_shape, segments
 from agentpolicy.compiler.table_match import fold, names_last_part
-from agentpolicy.effects.programs import Options, options_of, program_names
+from agentpolicy.effects.programs import Options, options_of, programs_with_subcommands
 from agentpolicy.language.globs import match_star
 
 Held = Callable[[Marks], bool]
@@ -218,7 +218,7 @@ def argv_pattern(automata: Automata, pattern: str, wide: bool, found: Mapping[st
     if "*" not in base:
         return any_of([plain, _past(automata, base, rest, lead, options_of(base))])
     # Each program whose options are known is read by what is known of it, all others alike.
-    known = [program for program in program_names() if match_star(base, program)]
+    known = [program for program in programs_with_subcommands() if match_star(base, program)]
     is_known = any_of(
         _one(
             automata,

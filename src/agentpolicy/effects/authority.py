@@ -139,12 +139,8 @@ def decimal_reading(written: str) -> str | None:
 
 
 def written_host(text: str) -> str:
-    """The host of an absolute address as it stands there, ``""`` where none does."""
-    found = _SCHEME(text)
-    if found is None:
-        return ""
-    slashes = _SLASHES(text, found.end())
-    begin = found.end() if slashes is None else slashes.end()
+    """The host of an absolute address as it stands there, brackets kept."""
+    begin = _behind_scheme(text)
     end = _SPECIAL_END(text, begin)
     place = text[begin : None if end is None else end.start()].rpartition("@")[2]
     return place if place[:1] == "[" else place.partition(":")[0]
@@ -155,13 +151,18 @@ def pieces(text: str) -> list[str] | None:
 
     A query or a fragment that begins before any path counts, up to the first slash.
     """
-    found = _SCHEME(text)
-    begin = 0 if found is None else found.end()
-    slashes = _SLASHES(text, begin)
-    begin = begin if slashes is None else slashes.end()
+    begin = _behind_scheme(text)
     end = text.find("/", begin)
     wide = text[begin : None if end < 0 else end]
     if len(wide) > 2048:
         return None
     listed = dict.fromkeys(one.group() for one in _PIECE.finditer(wide))
     return None if len(listed) > _MOST_PIECES else list(listed)
+
+
+def _behind_scheme(text: str) -> int:
+    """Where an absolute address goes on behind its scheme and the slashes there."""
+    found = _SCHEME(text)
+    slashes = _SLASHES(text, 0 if found is None else found.end())
+    assert slashes is not None  # it matches nothing as well
+    return slashes.end()

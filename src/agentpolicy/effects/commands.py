@@ -34,6 +34,10 @@ _RESTS: Final = frozenset(
 )
 
 
+_PACKAGE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*").fullmatch
+_VERSION = re.compile(r"[A-Za-z0-9._^~<>=*+-]*").fullmatch
+
+
 def read_command(words: Sequence[Value], context: Context) -> None:
     """Add to the context what a command does: its own effect first, then files and addresses, then what it starts.
 
@@ -544,8 +548,13 @@ class Command:
             words = self._appended(words)
         first = words[0]
         if role == "package-command" and isinstance(first, str):
-            # `@scope/name@1.2` runs `name`
-            words = [first.removeprefix("@").rpartition("/")[2].partition("@")[0] or first, *words[1:]]
+            name, _, version = first.partition("@")
+            if not _PACKAGE(name) or not _VERSION(version):
+                # a scope, an address or a path: whoever owns it chooses what runs, whatever its last part is called
+                inner.run(words, why=f"`{visible(first[:80])}` is not the plain name of a package", readonly=None)
+                possible_operands(words[1:], inner)
+                return
+            words = [name, *words[1:]]
         if role == "command-or-script" and isinstance(first, str) and first.endswith((".py", ".pyw")):
             self._use("script", first, False)
             return

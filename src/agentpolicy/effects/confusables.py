@@ -68,8 +68,6 @@ def passing(text: str, *, host: bool = False) -> Iterator[tuple[int, str]]:
     ``host`` holds labels to the stricter rule of hosts: scripts mix only as East Asian ones do, and everything counts
     that normalisation turns into ASCII. Elsewhere words are what stands between blanks, marks and underscores.
     """
-    if text.isascii():
-        return
     told: set[int] = set()
     for at, character in enumerate(text):
         if character > "\x7f":
@@ -116,12 +114,8 @@ def script_of(character: str) -> str | None:
     category = unicodedata.category(plain)
     if category[0] != "L" and category != "Nd":
         return None
-    first, _, rest = unicodedata.name(plain, "").partition(" ")
-    if first == "MODIFIER":
-        return None
-    if first in {"HALFWIDTH", "FULLWIDTH"}:
-        first = rest.partition(" ")[0]
-    return _SCRIPTS.get(first, first) or None
+    first = unicodedata.name(plain, "").partition(" ")[0]
+    return None if first == "MODIFIER" else _SCRIPTS.get(first, first) or None
 
 
 def scripts_of(word: str) -> set[str]:

@@ -10,6 +10,7 @@ from typing import Final
 
 from agentpolicy.effects.folding import Folding, System, Where, folded
 from agentpolicy.effects.links import MISSING, MISSING_FOLDED, Seen, follow
+from agentpolicy.effects.text import well_formed
 
 _TYPE_BITS: Final = 0o170000
 #: Whether names are built as POSIX says; elsewhere nothing is known of where one leads.
@@ -148,7 +149,7 @@ class DiskFiles:
 
     def which(self, program: str) -> str | None:
         """The file that PATH gives for a program's bare name; relative and empty entries of PATH are passed over."""
-        if not program or "/" in program or "\0" in program:
+        if not program or "/" in program or "\0" in program or not well_formed(program):
             return None
         for directory in os.environ.get("PATH", os.defpath).split(os.pathsep):
             if directory.startswith("/"):

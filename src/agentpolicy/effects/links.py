@@ -8,8 +8,12 @@ from typing import Final, TypeAlias
 from agentpolicy.effects.folding import folded
 from agentpolicy.effects.magic import SPECIAL, Meaning, meaning
 
+#: Longest name that is looked at, in bytes of UTF-8 (Linux: PATH_MAX).
+LONGEST: Final = 4096
 #: Links followed in one name before it counts as a loop (Linux: MAXSYMLINKS).
 MOST_LINKS: Final = 40
+#: Most characters that the targets of a name's links may have together: each may lead through hundreds of directories.
+MOST_TEXT: Final = 4 * LONGEST
 
 #: What is found under a name instead of a link's target: nothing, or nothing in a directory that folds names.
 MISSING: Final = ""
@@ -27,16 +31,20 @@ Look: TypeAlias = Callable[[str, str, str, list[Where]], Seen]
 def follow(path: str, look: Look, root: Where) -> str | None:
     """Where an absolute name leads; missing parts stay as they are, folded where their directory folds names.
 
-    ``..`` goes up from where a link led. None on a loop, and where the name means something else in each process.
+    ``..`` goes up from where a link led. None on a loop, on a name that is too long or leads through too much, and
+    where it means something else in each process.
 
     Raises:
         OSError: whatever ``look`` raises.
     """
+    if len(path) > LONGEST:
+        return None
     parts = path.split("/")
     parts.reverse()
     done = ""
     trail = [root]
     links = 0
+    text = 0
     missing: str | None = None  # below a name that does not exist there are no links to look for
     special = False
     while parts:
@@ -72,7 +80,8 @@ def follow(path: str, look: Look, root: Where) -> str | None:
             trail.append(where)
             continue
         links += 1
-        if links > MOST_LINKS:
+        text += len(target)
+        if links > MOST_LINKS or text > MOST_TEXT:
             return None
         if target[0] == "/":
             done = ""

@@ -9,13 +9,11 @@ from unicodedata import is_normalized, normalize
 from agentpolicy.effects.disk import DiskFiles
 from agentpolicy.effects.effect import FileEffect
 from agentpolicy.effects.host import Files
+from agentpolicy.effects.links import LONGEST
 from agentpolicy.effects.memory import MemoryFiles
 from agentpolicy.effects.text import misleading_path, visible, well_formed
 
 __all__ = ["LONGEST", "DiskFiles", "MemoryFiles", "absolute", "canonical", "file_effect"]
-
-#: Longest name that is looked at, in bytes of UTF-8 (Linux: PATH_MAX).
-LONGEST = 4096
 
 _ESCAPE = re.compile("%([0-9A-Fa-f]{2})?")
 
@@ -35,25 +33,27 @@ def canonical(path: str, *, cwd: str, home: str, expand_tilde: bool) -> str | No
 
 def absolute(path: str, *, cwd: str, home: str, expand_tilde: bool) -> str | None:
     """The path as an absolute name, nothing folded: what a kernel would be given. None as ``canonical``."""
-    if not path or "\0" in path:
+    if not path:
         return None
     first = path[0]
     if first == "/":
         full = path
     elif first == "~" and expand_tilde:
-        if len(path) > 1 and path[1] != "/":
+        if path[1:2] not in ("", "/") or home[:1] != "/":
             return None
         full = home + path[1:]
-    elif first == "\\" and path.startswith("\\\\"):
+    elif path.startswith("\\\\"):
         return None
     elif ":" in path and (path[:5].lower() == "file:" or _drive(path)):
         local = _from_uri(path)
         if local is None:
             return None
         full = local
+    elif cwd[:1] != "/":
+        return None
     else:
         full = f"{cwd}/{path}"
-    if full[:1] != "/":
+    if "\0" in full:
         return None
     if full.isascii():
         return full if len(full) <= LONGEST else None

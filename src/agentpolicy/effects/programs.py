@@ -182,10 +182,12 @@ _NO_OPTIONS: Final = Options(frozenset(), frozenset())
 
 @lru_cache(maxsize=4096)
 def options_of(program: str) -> Options:
-    """The options of a program by its base name; of a program that nobody knows, none."""
+    """The options of a program by its base name; none of a program that nobody knows, or that has no subcommands."""
     found = entry_of(program)
-    if found is None:
+    if found is None or not found.subcommands:
         return _NO_OPTIONS
+    if found.name != program:
+        return options_of(found.name)
     values = frozenset([option for option, role in found.values.items() if not role.endswith("?")])
     return Options(values, found.flags | (found.values.keys() - values))
 
@@ -193,6 +195,13 @@ def options_of(program: str) -> Options:
 def program_names() -> list[str]:
     """Every name of a program that something is known of."""
     return list(_tables())
+
+
+@lru_cache(maxsize=1)
+def programs_with_subcommands() -> tuple[str, ...]:
+    """Every name of a program whose options in front of a subcommand are known."""
+    tables = _tables()
+    return tuple([name for name, row in tables.items() if "sub" in (tables[row] if isinstance(row, str) else row)])
 
 
 def complete(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

@@ -6,16 +6,18 @@ import re
 from typing import Final
 
 from agentpolicy.effects.databases import database_address, is_database
+from agentpolicy.effects.effect import NetEffect
 from agentpolicy.effects.remote_names import ENDS, FILE_LIKE, REPOSITORY_SCHEMES, SERVICE_PORTS
 from agentpolicy.effects.schemes import OTHER_PORTS, SPECIAL_PORTS
 from agentpolicy.effects.text import visible
-from agentpolicy.effects.urls import Address, address_of_host, parse_url
+from agentpolicy.effects.urls import Address, address_effect, address_of_host, parse_url
 
 __all__ = [
     "database_address",
     "host_port",
     "image_address",
     "looks_like_address",
+    "nested_effects",
     "nested_urls",
     "remote_address",
     "scp_address",
@@ -132,8 +134,7 @@ def looks_like_address(word: str) -> bool:
 
     It may be one where it holds a URL; is an address in numbers (four of IPv4, or IPv6); is ``user@host``; is
     ``host:port`` with the port of a service that is often met; or ends, in front of a slash or colon or as a whole,
-    like
-    a name of a public domain. A name does not count where its ending is one of files too (``a.ai``) and no slash
+    like a name of a public domain. A name does not count where its ending is one of files too (``a.ai``) and no slash
     follows, nor does one word in front of a colon (``name:tag``).
     """
     if "://" in word:
@@ -228,6 +229,14 @@ def nested_urls(text: str) -> list[str]:
     else:
         return [*found, _MORE_NESTED]
     return list(found)
+
+
+def nested_effects(text: str) -> list[NetEffect]:
+    """What whoever answers an address may reach in turn: a possible ``net.connect`` for each address inside it."""
+    found = [address_effect("net.connect", parse_url(inner)) for inner in nested_urls(text)]
+    for effect in found:
+        effect.possible = True
+    return found
 
 
 def _cut(layer: str, found: dict[str, None]) -> bool:

@@ -9,7 +9,7 @@ from agentpolicy.effects.acts import Place, Touch
 from agentpolicy.effects.effect import NetEffect
 from agentpolicy.effects.names import absolute_value
 from agentpolicy.effects.paths import canonical
-from agentpolicy.effects.remotes import database_address, image_address, nested_urls, scp_address
+from agentpolicy.effects.remotes import database_address, image_address, nested_effects, scp_address
 from agentpolicy.effects.text import visible
 from agentpolicy.effects.touching import is_nothing, touch
 from agentpolicy.effects.urls import address_effect, address_of_host, host_effect, net_effect
@@ -87,6 +87,7 @@ def _read(command: Command, word: Value, many: bool) -> None:
 
 
 def _list(command: Command, word: Value, many: bool) -> None:
+    """A name that is looked at: what lies below a directory is not read, or only the sources of one language."""
     touch("fs.read", word, command.context)
 
 
@@ -127,13 +128,24 @@ def _prefix(command: Command, word: Value, many: bool) -> None:
 
 
 #: Variables of make that say what it runs, or whose value make itself runs (GNU make manual, 5.3.2, 6.14).
-_MAKE_RUNS: Final = ("SHELL", ".SHELLFLAGS", "MAKE", "MAKEFLAGS", "MAKEFILES", "GNUMAKEFLAGS", "CURDIR")
+#: Variables that name what make runs or reads, or that hold options for it (GNU make manual, 10.3 and 5.3).
+_MAKE_RUNS: Final = frozenset(
+    """SHELL .SHELLFLAGS MAKE MAKEFLAGS MAKEFILES GNUMAKEFLAGS CURDIR MAKEOVERRIDES VPATH .LIBPATTERNS .RECIPEPREFIX
+    AR AS CC CXX CPP FC LD LEX YACC LINT M2C PC CO GET MAKEINFO TEX TEXI2DVI WEAVE CWEAVE TANGLE CTANGLE RM INSTALL
+    INSTALL_PROGRAM INSTALL_DATA LN CP MV NM STRIP RANLIB OBJCOPY OBJDUMP SUDO GO CARGO NODE NPM PYTHON PYTHON3 PIP
+    HOSTCC HOSTCXX CROSS_COMPILE LINK EDITOR PAGER
+    ARFLAGS ASFLAGS CFLAGS CXXFLAGS COFLAGS CPPFLAGS FFLAGS GFLAGS LDFLAGS LDLIBS LFLAGS YFLAGS PFLAGS RFLAGS LINTFLAGS
+    """.split()
+)
 
 
 def _variable(command: Command, word: Value, many: bool) -> None:
     """A target of make, or a variable that is set for it."""
     name, equals, value = head_of(word).partition("=")
-    if equals and (name.rstrip(":?+!") in _MAKE_RUNS or "$(" in value or "`" in value or not isinstance(word, str)):
+    if not equals and isinstance(word, str):
+        return
+    runs = name.rstrip(":?+!").strip() in _MAKE_RUNS or name.endswith("!")
+    if runs or any(one in value for one in "$`;|&\n") or "/" in value or not isinstance(word, str):
         _opaque(command, word, many)
 
 
@@ -399,10 +411,8 @@ def reach(command: Command, action: str, word: Value) -> None:
         _add(command, _unknown_address(action, Loose("the address stands for several")))
         return
     _add(command, net_effect(action, text))
-    for nested in nested_urls(text):
-        effect = _copy(net_effect("net.connect", nested))
-        effect.possible = True
-        _add(command, effect)
+    for nested in nested_effects(text):
+        _add(command, nested)
 
 
 def _local(command: Command, uri: str) -> None:
@@ -504,6 +514,15 @@ def _remote(command: Command, word: Value, many: bool) -> None:
         touch("fs.read", word, command.context, many=True)
 
 
+def _remote_push(command: Command, word: Value, many: bool) -> None:
+    """A repository that is written to: an address, a directory, or a name that configuration explains."""
+    if isinstance(word, str) and net_or_scp(word) is None and "::" not in word.partition("/")[0]:
+        if "/" in word or word in (".", ".."):
+            touch("fs.write", word, command.context, many=True)
+        return
+    _remote(command, word, many)
+
+
 def _database(command: Command, word: Value, many: bool) -> None:
     if not isinstance(word, str):
         return
@@ -525,13 +544,6 @@ def net_or_scp(word: str) -> NetEffect | None:
 
 def _unknown_address(action: str, word: Loose) -> NetEffect:
     return NetEffect(action, opaque=True, why=word.why)
-
-
-def _copy(effect: NetEffect) -> NetEffect:
-    return NetEffect(
-        effect.action, scheme=effect.scheme, host=effect.host, port=effect.port, path=effect.path,
-        private=effect.private, usual_port=effect.usual_port, opaque=effect.opaque, why=effect.why,
-    )  # fmt: skip
 
 
 ROLES: Final[Mapping[str, Role]] = {
@@ -573,6 +585,7 @@ ROLES: Final[Mapping[str, Role]] = {
     "remote-read": _remote_read,
     "remote-write": _remote_write,
     "remote": _remote,
+    "remote-push": _remote_push,
     "remote-delete": _remote_delete,
     "secret": _secret,
     "file-uri": _file_uri,

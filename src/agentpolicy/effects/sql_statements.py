@@ -9,7 +9,7 @@ from sqlglot import Expr, exp
 
 from agentpolicy.effects.sql_names import Name, checked_part
 from agentpolicy.effects.sql_text import Unread
-from agentpolicy.effects.sql_words import FILE_ENDINGS
+from agentpolicy.effects.sql_words import FILE_ENDINGS, MODIFIERS
 
 #: The names of common table expressions that a part of a statement sees.
 Scope: TypeAlias = "frozenset[Name]"
@@ -47,6 +47,8 @@ def table_name(table: exp.Table) -> tuple[Name, ...] | None:
         if not isinstance(part, exp.Identifier):
             raise Unread("the name of a table is not written in the SQL")
         parts.append(checked_part(*name_of(part)))
+    if len(parts) == 1 and not parts[0][1] and parts[0][0].lower() in MODIFIERS:
+        raise Unread(f"`{parts[0][0]}` is no name of a table for some databases")
     if len(parts) > 1 and parts[-1][0].lower() in FILE_ENDINGS:
         raise Unread("the name of a table may be that of a file")
     return tuple(parts)

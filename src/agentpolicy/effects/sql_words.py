@@ -103,3 +103,10 @@ STATEMENT_WORDS: Final = frozenset(
 FILE_ENDINGS: Final = frozenset("csv tsv json jsonl ndjson parquet arrow xlsx txt gz zst db duckdb sqlite".split())
 #: Engines of MySQL that keep a table's rows in the database itself.
 PLAIN_ENGINES: Final = frozenset({"innodb", "myisam", "memory", "aria"})
+#: Words in front of a table's name for some databases; for others the name itself, and what follows another one for it.
+MODIFIERS: Final = frozenset(
+    """
+    all concurrently delayed final high_priority if ignore into lateral low_priority new old only owned quick rows table
+    tables top
+    """.split()
+)

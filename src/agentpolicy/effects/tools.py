@@ -14,6 +14,7 @@ from agentpolicy.effects.host import Host
 from agentpolicy.effects.patches import patched_files
 from agentpolicy.effects.paths import canonical, file_effect
 from agentpolicy.effects.recent import Recent
+from agentpolicy.effects.remotes import nested_effects
 from agentpolicy.effects.resolve import effects_of_acts
 from agentpolicy.effects.shape import ToolShape, join
 from agentpolicy.effects.shell.read import read_argv, read_text
@@ -91,7 +92,7 @@ def read_call(call: ToolCall, shape: ToolShape | None, host: Host, *, want_size:
         elif action in _NETS:
             recent = seen_urls.get(action)
             seen_url = recent.young.get(value) if recent is not None and kind == "url" else None
-            if seen_url is not None:
+            if seen_url is not None and "%" not in value and ":" not in value[6:]:  # none stands inside it
                 effects.append(seen_url)
             else:
                 _add_net(effects, action, kind, value)
@@ -140,7 +141,7 @@ def direct(call: ToolCall, host: Host, *, want_size: bool = False) -> list[Effec
         elif action == "tool":
             effects.append(ToolEffect(_tool_name(text), bind_any(call.args)))
         else:
-            effects.append(net_effect(action, text))
+            _add_net(effects, action, "url", text)
         return effects
     if action in ACTIONS:
         return [table_effect(action, _plain("target", target))]
@@ -225,11 +226,14 @@ def _edit(shape: ToolShape, values: Mapping[str, Any]) -> str:
 
 
 def _add_net(effects: list[Effect], action: str, kind: str, value: Any) -> None:
-    if type(value) is str:
-        effects.append(host_effect(action, value) if kind == "host" else net_effect(action, value))
-        return
-    read = host_effect if kind == "[host]" else net_effect
-    effects.extend([read(action, one) for one in value])
+    """Add the addresses of an argument, and what whoever answers one may be asked to reach in turn."""
+    named_by_host = kind in ("host", "[host]")
+    for one in (value,) if type(value) is str else value:
+        if named_by_host:
+            effects.append(host_effect(action, one))
+            continue
+        effects.append(net_effect(action, one))
+        effects += nested_effects(one)
 
 
 def _method(shape: ToolShape, values: Mapping[str, Any]) -> str:

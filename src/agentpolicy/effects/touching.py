@@ -14,6 +14,8 @@ from agentpolicy.effects.values import Loose, Value
 
 #: Names that are no files: inherited descriptors, and what is thrown away.
 NOTHING: Final = frozenset({"/dev/null", "/dev/stdin", "/dev/stdout", "/dev/stderr"})
+#: Most operands of an unknown program that are looked at.
+MOST_OPERANDS: Final = 2000
 _DESCRIPTOR = re.compile(r"/dev/fd/[0-9]+|/proc/self/fd/[0-2]").fullmatch
 _ACTIVE = re.compile(r"[*?\[]").search
 
@@ -25,6 +27,9 @@ def is_nothing(name: str) -> bool:
 
 def possible_operands(words: Sequence[Value], context: Context) -> None:
     """What an unknown program may do with its operands."""
+    if len(words) > MOST_OPERANDS:
+        context.unknown(f"a program that nobody knows has more than {MOST_OPERANDS} operands")
+        words = words[:MOST_OPERANDS]
     for word in words:
         if isinstance(word, str):
             texts = [word.rpartition("=")[2]] if word[:1] == "-" and "=" in word else [] if word[:1] == "-" else [word]

@@ -100,6 +100,8 @@ def parent_checked(effect: FileEffect, *, dir_fd: int | None = None) -> tuple[in
     if os.open not in os.supports_dir_fd or not _flag("O_NOFOLLOW"):
         raise OSError(errno.ENOTSUP, "this system does not open files relative to a directory")
     parts = [part for part in resolved.split("/") if part]
+    if "." in parts or ".." in parts:
+        raise ValueError("the effect's name is not canonical")
     name = parts.pop() if parts else "."
     current = os.open("/" if dir_fd is None else ".", _ENTER, dir_fd=dir_fd)
     try:
@@ -142,7 +144,7 @@ def _enter(effect: FileEffect, directory: int, part: str) -> int:
         except FileNotFoundError:
             continue
         except OSError as error:
-            if error.errno in (errno.ELOOP, errno.ENOTDIR) and _is_link(directory, spelling):
+            if error.errno in (errno.ELOOP, errno.ENOTDIR) and not _is_plain_file(directory, spelling):
                 raise _changed(effect, f"`{visible(part)}` is a link now") from error
             raise
     raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), effect.resolved)
@@ -239,11 +241,13 @@ def _new_names(effect: FileEffect, name: str) -> Iterator[str]:
     yield name
 
 
-def _is_link(directory: int, name: str) -> bool:
+def _is_plain_file(directory: int, name: str) -> bool:
+    """Whether something other than a directory or a link is there; what was a link a moment ago may be one already."""
     try:
-        return S_ISLNK(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode)
+        found = os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode
     except OSError:
         return False
+    return not S_ISLNK(found) and not S_ISDIR(found)
 
 
 def _changed(effect: FileEffect, why: str) -> ChangedSinceChecked:
