@@ -89,7 +89,9 @@ def _hides_commands(value: Value) -> bool:
 
 def _cd(walk: Walk, values: list[Value], context: Context, state: State) -> Ends:
     context.run(values, readonly=True)
-    _, operands = _options(values)
+    options, operands = _options(values)
+    if not options.keys() <= set("LPe@"):  # `cd +1` and `cd -1`: shells differ
+        operands = [Loose("a directory of a stack")]
     return _go(state, operands[0] if operands else state.variable("HOME"), "CDPATH" in context.env)
 
 
@@ -103,13 +105,15 @@ def _go(state: State, target: Value, steered: bool = False) -> Ends:
     steered = (steered or "CDPATH" in state.variables) and not head_of(target).startswith(("/", "."))
     if not isinstance(target, str) or before.away or steered or target[:1] in "+-":
         after.place = Place(None, away=before.away)
-        state.variables["OLDPWD"] = Loose("the directory before is not known")
+        after.variables["OLDPWD"] = Loose("the directory before is not known")
         return after, state
     name, _, instead, why = absolute_value(target, before, state.home)
     if name is None or why is not None or len(name) > LONGEST:
         after.place = Place(None)
+        after.variables["OLDPWD"] = Loose("the directory before is not known")
         return after, state
     after.place = Place(normpath(name), tuple([(need, normpath(other)) for need, other in instead]), before=before)
+    after.variables["OLDPWD"] = Loose("the directory before is not known")
     if before.path is not None and not before.instead:
         after.variables["OLDPWD"] = before.path
     return after, state
@@ -122,9 +126,10 @@ def _pushd(walk: Walk, values: list[Value], context: Context, state: State) -> E
         after = state.fork()
         after.directories = (None,)
         return after, state
-    if not operands:
+    if not operands or options:
         after = state.fork()
         after.place = Place(None)
+        after.variables["OLDPWD"] = Loose("the directory before is not known")
         after.directories = (None,)
         return after, state
     ok, fail = _go(state, operands[0])
@@ -138,6 +143,7 @@ def _popd(walk: Walk, values: list[Value], context: Context, state: State) -> En
     after = state.fork()
     last = state.directories[-1] if state.directories and len(values) == 1 else None
     after.place = Place(None) if last is None else last
+    after.variables["OLDPWD"] = Loose("the directory before is not known")
     after.directories = state.directories[:-1] if last is not None else (None,)
     return after, state
 
