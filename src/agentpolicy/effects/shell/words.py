@@ -342,6 +342,8 @@ class Words:
         written = text[start : self.at - 1]
         if "@P" in written and re.search(r"@P\s*$", written):
             raise Refused("`${…@P}` runs what the value says")
+        if "<(" in written or ">(" in written or "=(" in written:
+            raise Refused("`<(…)` inside `${…}` runs commands in some shells")
         operator = "" if not written else written[:2] if written[:2] in (":-", ":=", ":?", ":+") else written[0]
         if length or indirect:
             operator = "#length" if length else "!indirect"
