@@ -88,7 +88,7 @@ def test_a_command_line_that_is_half_known_is_not_plain(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "x=${y:-<(rm z)}", "x=${y:->(rm z)} ls", "echo ${y:+<(rm z)} ls", "echo ${x:-$((1+$(rm y)))}", 
+        "x=${y:-<(rm z)}", "x=${y:->(rm z)} ls", "echo ${y:+<(rm z)} ls", "echo ${x:-$((1+$(rm y)))}",
         "x=${y:-<(rm z)} ls", "echo ${x[$(rm y)]}", "echo ${x:$(rm y):2}",
         "echo $(( ${x:-$(rm y)} ))", "echo $(( 1 + $(( $(rm y) )) ))", "x=$((1 + $(rm y)))", "echo {a,$(rm y)}",
         'echo "${x:-"$(rm y)"}"', "cat <<E\n${x:-$(rm y)}\nE", "cat <<< $(rm y)", "case $(rm y) in a) ;; esac",
