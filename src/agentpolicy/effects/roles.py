@@ -13,7 +13,7 @@ from agentpolicy.effects.remotes import database_address, image_address, nested_
 from agentpolicy.effects.text import visible
 from agentpolicy.effects.touching import is_nothing, touch
 from agentpolicy.effects.urls import address_effect, address_of_host, host_effect, net_effect
-from agentpolicy.effects.values import Loose, Value, behind, head_of, shown
+from agentpolicy.effects.values import Loose, Value, behind, head_of, hides_commands, shown
 
 if TYPE_CHECKING:
     from agentpolicy.effects.commands import Command
@@ -276,6 +276,8 @@ def _assign(command: Command, word: Value, many: bool) -> None:
     if equals:
         value = behind(word, len(name) + 1)
         command.assigned[name] = value if isinstance(value, str) else None
+        if isinstance(value, str) and hides_commands(value):
+            command.opaque(f"the value of `{visible(name)}` runs other commands wherever it is calculated")
     elif not isinstance(word, str):
         command.opaque(word.why)
 

@@ -8,15 +8,15 @@ from typing import TypeAlias
 class Loose:
     """A word that is not known letter by letter.
 
-    ``head`` is the text that it certainly begins with; ``glob`` the whole word where it is text with active ``*``,
-    ``?``
-    and ``[…]`` (``**`` across directories); ``below`` whether it stands for whatever is at or below ``head``;
-    ``written``
-    how it stands in the command where that is not its pattern; ``many`` whether it may stand for no word or for
-    several;
-    ``number`` whether it is a number; ``hidden`` whether it does not stand in the text at all; ``loosely`` whether a
-    name
-    with a blank in it would make it something else; ``why`` what is not known, for a person.
+    * ``head``: the text that it certainly begins with;
+    * ``glob``: the whole word where it is text with active ``*``, ``?`` and ``[…]`` (``**`` across directories);
+    * ``below``: whether it stands for whatever is at or below ``head``;
+    * ``written``: how it stands in the command where that is not its pattern;
+    * ``many``: whether it may stand for no word or for several;
+    * ``number``: whether it is a number;
+    * ``hidden``: whether it does not stand in the text at all;
+    * ``loosely``: whether a name with a blank in it would make it something else;
+    * ``why``: what is not known, for a person.
     """
 
     __slots__ = ("below", "glob", "head", "hidden", "loosely", "many", "number", "why", "written")
@@ -67,3 +67,8 @@ def behind(value: Value, count: int) -> Value:
         return value[count:]
     glob = None if value.glob is None else value.glob[count:]
     return Loose(value.why, head=value.head[count:], glob=glob, many=value.many, number=value.number)
+
+
+def hides_commands(value: str) -> bool:
+    """Whether a text, taken as a number, would run something: bash evaluates a value, and subscripts in it, again."""
+    return "[" in value and ("$(" in value or "${" in value or "`" in value)

@@ -78,10 +78,15 @@ def _options(values: list[Value], takes: str = "") -> tuple[dict[str, Value | No
     return found, values[at:]
 
 
-def _hides_commands(value: Value) -> bool:
-    """Whether the name of a variable holds a subscript that would run something."""
-    head = head_of(value).partition("=")[0]
-    return "[" in head and any(one in head for one in "$`")
+def _named(state: State, word: Value) -> None:
+    """A variable is named by a word: a subscript in it is arithmetic."""
+    head = head_of(word)
+    name, equals, _ = head.partition("=")
+    known = isinstance(word, str)
+    if ("[" in name and (not known or any(one in head for one in "$`"))) or not (known or equals):
+        state.doubts.append("a subscript in the name of a variable can run other commands")
+    elif "[" in name:
+        state.calculated(head.partition("[")[2])
 
 
 # --- directories --------------------------------------------------------------------------
@@ -159,8 +164,7 @@ def _declare(walk: Walk, values: list[Value], context: Context, state: State) ->
         state.doubts.append("a name that stands for another variable")
     export = program == "export" or "x" in options
     for word in operands:
-        if _hides_commands(word):
-            state.doubts.append("a subscript can run other commands")
+        _named(state, word)
         name, equals, _ = head_of(word).partition("=")
         name = name.rstrip("+")
         if _NAME(name) is None:
@@ -169,13 +173,13 @@ def _declare(walk: Walk, values: list[Value], context: Context, state: State) ->
                 state.forget(set(state.variables))
                 state.env = {**state.env, "PATH": None}
             continue
+        if "i" in options:
+            state.counted |= {name}
         value: Value
         if equals:
             value = word.partition("=")[2] if isinstance(word, str) else Loose(f"`${name}` is not known")
             if isinstance(word, str) and word.partition("=")[0].endswith("+"):
                 value = Loose(f"`${name}` is not known")
-            if "i" in options and not (isinstance(value, str) and value.isdigit()):
-                state.doubts.append("a number that is calculated can run other commands")
         else:
             value = state.variables.get(name, Loose(f"`${name}` is not known"))
             if not export and not options.keys() & {"r", "l", "u", "c"} and program != "readonly":
@@ -194,8 +198,7 @@ def _unset(walk: Walk, values: list[Value], context: Context, state: State) -> E
     context.run(values, readonly=True)
     options, operands = _options(values)
     for word in operands:
-        if _hides_commands(word):
-            state.doubts.append("a subscript can run other commands")
+        _named(state, word)
         if not isinstance(word, str):
             state.functions.clear()
             state.forget(set(state.variables))
@@ -215,8 +218,7 @@ def _read(walk: Walk, values: list[Value], context: Context, state: State) -> En
     array = options.get("a")
     names = [*operands, *([array] if array is not None and program == "read" else [])] or ["REPLY"]
     for word in names:
-        if _hides_commands(word):
-            state.doubts.append("a subscript can run other commands")
+        _named(state, word)
         if isinstance(word, str) and _NAME(word) is not None:
             state.assign(word, Loose(f"`${word}` is read from input"))
         elif not isinstance(word, str):
@@ -239,8 +241,7 @@ def _printf(walk: Walk, values: list[Value], context: Context, state: State) -> 
     options, _ = _options(values[:3], "v")
     name = options.get("v")
     if name is not None:
-        if _hides_commands(name):
-            state.doubts.append("a subscript can run other commands")
+        _named(state, name)
         if isinstance(name, str) and _NAME(name) is not None:
             state.assign(name, Loose(f"`${name}` is not known"))
         elif not isinstance(name, str):
@@ -418,8 +419,8 @@ def _source(walk: Walk, values: list[Value], context: Context, state: State) -> 
 def _test(walk: Walk, values: list[Value], context: Context, state: State) -> Ends:
     if "-v" in values or "-R" in values:
         for word in values[1:]:
-            if _hides_commands(word) or (not isinstance(word, str) and word.glob is None):
-                state.doubts.append("a test of a variable that is not known can run other commands")
+            if isinstance(word, str) or word.glob is None:
+                _named(state, word)
     read_command(values, context)
     return state, state
 

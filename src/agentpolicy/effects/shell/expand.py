@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from typing import Final
 
 from agentpolicy.effects.shell.state import State
@@ -18,6 +19,9 @@ MOST_WORDS: Final = 1000
 #: Most braces in one word that are opened.
 MOST_BRACES: Final = 64
 _ACTIVE = frozenset("*?[")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*").fullmatch
+#: What stands behind the name in ``${!name@}``, ``${!name*}``, ``${!name[@]}``, ``${!name[*]}``: names are listed.
+_LISTING: Final = ("@", "*", "[@]", "[*]")
 
 #: Commands that a word holds, read after the command that it is a word of.
 Inner = list[Sequence]
@@ -203,16 +207,23 @@ def _variable(part: tuple[object, ...], state: State, inner: Inner) -> Value:
     _, name, operator, rest, _ = part
     assert isinstance(name, str)
     assert isinstance(rest, list)
-    if rest:
+    subscript = any(piece[0] == "subscript" for piece in rest)
+    if subscript or operator == ":":
+        # a subscript, an offset and a length are arithmetic
+        calculate([piece for piece in rest if piece[0] != "subscript"], state, inner)
+    elif rest:
         _gather_arguments(rest, state, inner)
     if operator == "#length" or (operator == "" and name in "#?$!" and name):
         return Loose(f"`${name}` is a number that is not known", number=True)
     if operator == "!indirect":
+        value = state.variable(name)
+        if not (isinstance(value, str) and _NAME(value)) and "".join([str(piece[1]) for piece in rest]) not in _LISTING:
+            state.doubts.append(f"`${{!{name}}}` can run other commands by a subscript in its value")
         return Loose(f"`${{!{name}}}` stands for a variable that is not known")
     value = state.variable(name)
     if operator == "":
         return value
-    if any(piece[0] == "subscript" for piece in rest):
+    if subscript:
         return Loose(f"an element of `{name}` is not known")
     if operator in (":=", "="):
         state.assign(name, Loose(f"`${name}` is not known"))
@@ -247,7 +258,7 @@ def calculate(parts: Parts, state: State, inner: Inner) -> None:
                     text.append(f" {value} ")
                     if any(one in value for one in "$`["):
                         state.doubts.append(f"arithmetic with `${part[1]}` can run other commands")
-            elif not value.number and part[1] in state.variables:
+            elif not value.number and (part[1] in state.variables or str(part[1]).isdigit() or part[1] in ("@", "*")):
                 state.doubts.append(f"arithmetic with `${part[1]}` can run other commands")
         elif part[0] == "arithmetic":
             calculate(part[1], state, inner)

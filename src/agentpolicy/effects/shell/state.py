@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from agentpolicy.effects.acts import Place
-from agentpolicy.effects.values import Loose, Value
+from agentpolicy.effects.values import Loose, Value, hides_commands
 
 #: Most variables that are followed; past them none is known.
 MOST_VARIABLES: Final = 200
@@ -86,6 +86,8 @@ STEERING: Final = frozenset(
     ]
 )
 #: Variables whose values the shell itself runs or expands.
+#: Variables whose values the shell takes for arithmetic when they are set.
+_NUMBERS: Final = frozenset({"RANDOM", "SECONDS", "OPTIND", "LINENO", "HISTCMD", "BASHPID", "SRANDOM"})
 _PROMPTS: Final = frozenset({"PROMPT_COMMAND", "PS0", "PS1", "PS2", "PS4"})
 _STEERING_HEADS: Final = (
     "LD_", "DYLD_", "GIT_", "BASH_FUNC_", "PYTHON", "NPM_CONFIG_", "npm_config_", "PIP_", "UV_", "CARGO_", "DOCKER_",
@@ -104,8 +106,8 @@ class State:
     """One shell at one moment. ``doubts`` gathers why something that cannot be seen may run."""
 
     __slots__ = (
-        "constants", "directories", "doubts", "env", "exits", "functions", "home", "no_globs", "piped", "place",
-        "positional", "shadowed", "splits", "unknown_all", "variables",
+        "constants", "counted", "directories", "doubts", "env", "exits", "functions", "home", "no_globs", "piped",
+        "place", "positional", "shadowed", "splits", "unknown_all", "variables",
     )  # fmt: skip
 
     def __init__(self, place: Place, home: str, env: dict[str, str | None]) -> None:
@@ -125,6 +127,8 @@ class State:
         self.doubts: list[str] = []
         #: variables that can no longer be set
         self.constants: frozenset[str] = frozenset()
+        #: variables whose values are taken for arithmetic when they are set
+        self.counted = _NUMBERS
         #: what is read from the pipe that the command stands behind
         self.piped: Loose | None = None
         self.exits = False
@@ -146,6 +150,7 @@ class State:
         other.doubts = self.doubts
         other.piped = None
         other.constants = self.constants
+        other.counted = self.counted
         other.exits = self.exits
         other.splits = self.splits
         other.no_globs = self.no_globs
@@ -192,6 +197,13 @@ class State:
             and not (isinstance(value, str) and name != "PROMPT_COMMAND" and "$" not in value and "`" not in value)
         ):
             self.doubts.append(f"`{name}` is run before each prompt or command")
+        if isinstance(value, str):
+            if hides_commands(value):
+                self.doubts.append(f"the value of `{name}` runs other commands wherever it is taken for a number")
+            elif name in self.counted:
+                self.calculated(value)
+        elif name in self.counted and not value.number:
+            self.doubts.append(f"`{name}` is calculated, which can run other commands")
         self.variables[name] = value
         if name == "IFS":
             self.splits = False
@@ -205,6 +217,14 @@ class State:
 
     def calculated(self, written: str) -> None:
         """What evaluating arithmetic text changes, and what it may run: values are themselves evaluated."""
+        seen: set[str] = set()
+        todo = [written]
+        while todo:
+            todo.extend(self._calculated(todo.pop(), seen))
+
+    def _calculated(self, written: str, seen: set[str]) -> list[str]:
+        """One text of arithmetic; the values that it evaluates in turn, each variable's once."""
+        deeper: list[str] = []
         if "`" in written or "$(" in written:
             self.doubts.append("arithmetic can run other commands")
         for found in _NAMES.finditer(written):
@@ -215,12 +235,16 @@ class State:
             if isinstance(value, str):
                 if any(one in value for one in "$`["):
                     self.doubts.append(f"arithmetic with `{name}` can run other commands")
+                elif name not in seen:
+                    deeper.append(value)
+                seen.add(name)
             elif value is not None and not value.number:
                 self.doubts.append(f"arithmetic with `{name}` can run other commands")
             if behind and behind != "[":
                 self.assign(name, Loose(f"`${name}` is a number that is not known", number=True))
         for found in _BEFORE.finditer(written):
             self.assign(found.group(1), Loose("a number that is not known", number=True))
+        return deeper
 
 
 def merged(a: State | None, b: State | None) -> State | None:
@@ -240,6 +264,8 @@ def merged(a: State | None, b: State | None) -> State | None:
         found.place = _either(a.place, b.place)
     found.functions = {name: body for name, body in a.functions.items() if b.functions.get(name) == body}
     lost = (a.functions.keys() | b.functions.keys()) - found.functions.keys()
+    found.constants = a.constants | b.constants
+    found.counted = a.counted | b.counted
     found.shadowed = a.shadowed | b.shadowed | lost
     if a.directories != b.directories:
         found.directories = (None,)

@@ -33,12 +33,15 @@ from agentpolicy.effects.shell.words import Words
 from agentpolicy.effects.text import misleading
 
 _BLANK_STARTS: Final = frozenset(" \t\\#")
+_OPERATORS: Final = frozenset("&|;<>()=-")
 _BLANKS = re.compile(r"(?:[ \t]|\\\n)+").match
 # A whole command of plain words, up to an operator: nearly every command is one.
 _QUICK = re.compile(
     r"[A-Za-z0-9_./@%+,\-:^=]++(?:[ \t]++[A-Za-z0-9_./@%+,\-:^=]++)*+(?=[ \t]*+(?:[;|\n)]|&(?!>)|\Z))"
 ).match
 _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(\[[A-Za-z0-9_\"'.@*\-]*\])?(\+?)=").match
+_ELEMENT = re.compile(r"\[([A-Za-z0-9_-]*)\]").match
+_PLAIN_COPY = re.compile(r"-|[A-Za-z0-9_./][A-Za-z0-9_./+,:@-]*").fullmatch
 _DESCRIPTOR = re.compile(r"([0-9]{1,9}|\{[A-Za-z_][A-Za-z0-9_]*\})?(&>>|&>|<<<|<<-|<<|<>|<&|<|>>|>\||>&|>)").match
 _FUNCTION = re.compile(r"[A-Za-z_][A-Za-z0-9_.:\-]*").fullmatch
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*").fullmatch
@@ -131,7 +134,10 @@ class Parser(Words):
         if here != "#":
             blank = _BLANKS(text, self.at)
             if blank is not None:
+                joined = blank.group().endswith("\\\n") and blank.group().startswith("\\")
                 self.at = blank.end()
+                if joined and blank.start() and text[self.at : self.at + 1] in _OPERATORS:
+                    raise Refused("a line is continued in front of an operator")
         if text.startswith("#", self.at):
             end = text.find("\n", self.at)
             end = len(text) if end < 0 else end
@@ -225,6 +231,8 @@ class Parser(Words):
         while True:
             self._blanks()
             while text.startswith("!", self.at) and self._peek() == "!":
+                if parts:
+                    raise Refused("`!` behind `|` is read in different ways")
                 self.at += 1
                 self._blanks()
             parts.append(self._command())
@@ -552,6 +560,11 @@ class Parser(Words):
             items: list[Word] = []
             while True:
                 self._lines()
+                if text.startswith("[", self.at):
+                    element = _ELEMENT(text, self.at)
+                    if element is None:
+                        raise Refused("an element of an array has a subscript that is not plain")
+                    items.append([("arithmetic", [("text", element.group(1))], False)])
                 if text.startswith(")", self.at):
                     self.at += 1
                     break
@@ -563,7 +576,8 @@ class Parser(Words):
         value: Word = ""
         if self.at < len(text) and text[self.at] not in " \t\n;&|)<>":
             value = self._value()
-        node.assignments.append((name, bool(subscript or plus), value, []))
+        items = [[("arithmetic", [("text", subscript[1:-1])], False)]] if subscript else []
+        node.assignments.append((name, bool(subscript or plus), value, items))
         return True
 
     def _value(self) -> Word:
@@ -602,6 +616,9 @@ class Parser(Words):
         if text[self.at] in "<>" and not text.startswith(("<(", ">("), self.at):
             raise Refused(f"`{operator}` has no target")
         target = self.word()
+        if operator in ("<&", ">&") and (not isinstance(target, str) or _PLAIN_COPY(target) is None):
+            # bash expands the word a second time where it is a file, and ends `>&-` before what follows
+            raise Refused(f"what stands behind `{operator}` is read in different ways")
         node.redirects.append(Redirect(operator, descriptor, target))
         return True
 

@@ -32,7 +32,7 @@ from agentpolicy.effects.shell.syntax import (
 from agentpolicy.effects.specials import names_printed
 from agentpolicy.effects.touching import is_nothing
 from agentpolicy.effects.urls import host_effect
-from agentpolicy.effects.values import Loose, Value
+from agentpolicy.effects.values import Loose, Value, hides_commands
 
 #: How a command ends: the state where it succeeded, the state where it failed; None where that way does not go on.
 Ends = tuple[State | None, State | None]
@@ -64,7 +64,9 @@ class Walk:
         inner: Inner = []
         self._redirects(node, state, inner)
         self._inner(inner, state)
-        return _WALKS[type(node)](self, node, state)  # type: ignore[operator,no-any-return]
+        ends: Ends = _WALKS[type(node)](self, node, state)  # type: ignore[operator]
+        self._doubts(state)
+        return ends
 
     # --- lists ----------------------------------------------------------------------------
 
@@ -242,12 +244,14 @@ class Walk:
         inner: Inner = []
         values = [single(word, state, inner) for word in node.words]
         if any(value in _COMPARING for value in values if isinstance(value, str)):
-            for value in values:
+            for word, value in zip(node.words, values, strict=True):
                 if isinstance(value, str):
                     state.calculated(value)
                     if any(one in value for one in "$`[") and len(value) > 1 and value != "[[":
                         state.doubts.append("a comparison of numbers can run other commands")
-                elif not value.number and not value.why.startswith("`$") and value.glob is None:
+                elif (
+                    not value.number and value.glob is None and (not value.why.startswith("`$") or _holds(word, state))
+                ):
                     state.doubts.append("a comparison of numbers that are not known can run other commands")
         self._inner(inner, state)
         self._doubts(state)
@@ -294,6 +298,9 @@ class Walk:
         else:
             context = self._context(state)
             if assigned:
+                for name, now in assigned.items():
+                    if isinstance(now, str) and hides_commands(now):
+                        state.doubts.append(f"the value of `{name}` runs other commands wherever it is calculated")
                 extra = {name: value if isinstance(value, str) else None for name, value in assigned.items()}
                 context.env = {**context.env, **extra}
             if not values:
@@ -405,6 +412,15 @@ def _steady(node: Node) -> bool:
         return False
     program = node.words[0]
     return isinstance(program, str) and program not in BUILTINS and program not in _ENDING
+
+
+def _holds(word: Word, state: State) -> bool:
+    """Whether a word takes its value from a variable that the text sets, or from what a function is given."""
+    return not isinstance(word, str) and any(
+        part[0] == "variable"
+        and (part[1] in state.variables or (state.positional is None and part[1] in "123456789@*"))
+        for part in word
+    )
 
 
 def _unread(text: str, context: Context, state: State) -> Ends:

@@ -79,7 +79,7 @@ class Words:
         plain = _PLAIN(text, self.at)
         if plain is not None:
             end = plain.end()
-            if end == len(text) or text[end] in _ENDS:
+            if end == len(text) or (text[end] in _ENDS and not text.startswith(("<(", ">("), end)):
                 found = plain.group()
                 if found[0] == "=" and len(found) > 1:
                     raise Refused(f"`{found[:60]}` stands for a program's path in zsh")
@@ -123,6 +123,9 @@ class Words:
                     raise Refused("`\\` ends the text")
                 if text[self.at + 1] == "\n":
                     self.at += 2
+                    if parts and self.at < end and text[self.at] not in " \t\n":
+                        # the two lines are one before the shell looks at names, operators and reserved words
+                        raise Refused("a line is continued in the middle of a word")
                     continue
                 parts.append(("quoted", text[self.at + 1]))
                 self.at += 2
@@ -172,6 +175,8 @@ class Words:
         assert user is not None
         name = user.group()
         after = self.text[user.end() : user.end() + 1]
+        if first and after == ":":
+            raise Refused("bash takes `~` in front of `:` for a home directory, as in a list of paths")
         if first and (not after or after in "/ \t\n;&|<>()"):
             self.at = user.end()
             parts.append(("tilde", name))
@@ -233,6 +238,8 @@ class Words:
         self.at += 1
         after = text[self.at : self.at + 1]
         self.rich = True
+        if text.startswith("\\\n", self.at):
+            raise Refused("a line is continued behind `$`")
         if after == "(":
             if text.startswith("((", self.at):
                 opened = self.at
@@ -273,6 +280,8 @@ class Words:
                 parts.append(("quoted", "$"))
                 return
             self.at = name.end()
+            if text.startswith("\\\n", self.at):
+                raise Refused("a line is continued behind the name of a variable")
             parts.append(("variable", name.group(), "", [], quoted))
 
     def _ansi(self, parts: Parts) -> None:
