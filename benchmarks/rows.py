@@ -17,10 +17,11 @@ from attrs import asdict, frozen
 from agentpolicy.compiler import emit
 from agentpolicy.compiler.cache import Cache
 from agentpolicy.effects.call import ToolCall
+from agentpolicy.effects.host import Host
 from agentpolicy.engine.engine import Engine
 from agentpolicy.engine.policy import Policy
 from benchmarks import handwritten, workload
-from benchmarks.measure import Ratio, each, nothing, ratio, spread
+from benchmarks.measure import Ratio, Work, each, nothing, ratio, spread
 
 
 @frozen
@@ -169,12 +170,24 @@ def _url(effect: Any) -> str:
 
 
 def whole_calls(large: Large) -> Iterator[Row]:
-    """From a tool call to a decision, against deciding the ready effect."""
-    engine = Engine(Policy.from_text(large.text + _TOOLS), facts={"trusted": True}, agent="bot")
-    situation = engine.situation(engine.policy, {"trusted": True}, engine.agent, engine.user, None)
-    decide, judge = engine.decide, engine.policy.judge
+    """From a tool call to a decision, against deciding the ready effect.
 
-    def call(tool: str, args: dict[str, Any]) -> Any:
+    A path is looked up on the disk, which ``os.path.realpath`` does as well: its bound is their sum.
+    """
+    policy = Policy.from_text(large.text + _TOOLS)
+    engine, moving = [
+        Engine(policy, facts={"trusted": True}, agent="bot", host=host) for host in (Host(cwd="/repo"), Host())
+    ]
+    situation = engine.situation(policy, {"trusted": True}, engine.agent, engine.user, None)
+    decide, judge = engine.decide, policy.judge
+
+    def call(ready: ToolCall, _: None) -> Any:
+        return decide(ready)
+
+    def own_directory(ready: ToolCall, _: None) -> Any:
+        return moving.decide(ready)
+
+    def built(tool: str, args: dict[str, Any]) -> Any:
         return decide(ToolCall(tool, args))
 
     effects = [effect for effect, _ in large.questions]
@@ -184,18 +197,36 @@ def whole_calls(large: Large) -> Iterator[Row]:
         "path": [("read", {"path": e.path}, e) for e in effects if e.action == "fs.read"],
     }  # fmt: skip
     for kind, made in plain.items():
-        calls = [(tool, args) for tool, args, _ in made]
+        pairs = [(tool, args) for tool, args, _ in made]
+        calls = [(ToolCall(tool, args), None) for tool, args in pairs]
         ready = [(effect, situation) for _, _, effect in made]
-        for (tool, args), (effect, _) in zip(calls, ready, strict=True):
-            answer, expected = call(tool, args), judge(effect, situation)
+        for (one, _), (effect, _) in zip(calls, ready, strict=True):
+            answer, expected = decide(one), judge(effect, situation)
             if (answer.effects[0] != effect and kind != "command") or expected is None or answer.rule != expected.rule:
-                raise AssertionError(f"different answers to {args}: {answer} and {expected and expected.rule}")
-        value = ratio(each(call, calls), each(judge, ready), empty=nothing(calls), repeat=3)
-        yield Row(f"tool call in, decision out ÷ deciding, {kind}", value, 3.0)
+                raise AssertionError(f"different answers to {one}: {answer} and {expected and expected.rule}")
+        name, deciding, empty = f"tool call in, decision out ÷ deciding, {kind}", each(judge, ready), nothing(calls)
         if kind == "path":
-            paths = [(args["path"], False) for _, args in calls]
-            value = ratio(each(call, calls), each(_real, paths), empty=nothing(calls), repeat=3)
+            paths = [(args["path"], False) for _, args in pairs]
+            yield Row(name, ratio(each(call, calls), deciding, empty=empty, repeat=3), None)
+            value = ratio(each(call, calls), each(_real, paths), empty=empty, repeat=3)
             yield Row("  the same ÷ one os.path.realpath", value, 1.5)
+
+            twice = _after_another([each(call, calls)] * 2)
+            both = _after_another([deciding] * 6 + [each(_real, paths)] * 3)
+            yield Row("  the same ÷ (3 x deciding + 1.5 x os.path.realpath)", ratio(twice, both), 1.0)
+            continue
+        yield Row(name, ratio(each(call, calls), deciding, empty=empty, repeat=3), 3.0)
+        yield Row("  and building the call", ratio(each(built, pairs), deciding, empty=empty, repeat=3), None)
+        value = ratio(each(own_directory, calls), deciding, empty=empty, repeat=3)
+        yield Row("  and asking for the process's directory", value, None)
+
+
+def _after_another(works: list[Work]) -> Work:
+    def run() -> None:
+        for work in works:
+            work()
+
+    return run
 
 
 #: Shell text with operators, as agents write it; ``%d`` makes each one new.

@@ -429,7 +429,7 @@ def test_observe_mode_lets_everything_run_and_records_the_answer() -> None:
 
 def test_an_exception_in_our_own_code_is_a_deny(monkeypatch: pytest.MonkeyPatch) -> None:
     e = engine()
-    monkeypatch.setattr("agentpolicy.engine.engine.effects_of", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("agentpolicy.effects.reader.effects_of", lambda *_, **__: 1 / 0)
     decision = e.decide(bash("git status"))
     assert (decision.outcome, decision.rule) == ("deny", "builtin:internal-error")
     assert "ZeroDivisionError" in (decision.reason or "")
@@ -664,3 +664,80 @@ def test_the_policy_its_cache_and_the_log_are_denied_to_every_call(
     ):
         assert_denies(e, ToolCall.of("exec", text, cwd=str(tmp_path)), by="builtin:own-files")
     log.close()
+
+
+# --- calls whose text was seen before ---------------------------------------------
+
+SHORT = """policy p version "1" language 1
+default deny because "nothing allows this"
+tool sh(command: shell, cwd: path?) does only exec command in cwd
+tool fetch(url: url, note: text?) does only net.get url
+allow here: exec "ls **" when cwd == "/repo"
+ask home: exec "echo /home/ana" because "that is a home"
+allow get: net.get "a.example"
+"""
+
+
+def short(cwd: str = "/repo", home: str = "/home/ana") -> Engine:
+    return Engine(Policy.from_text(SHORT), host=memory_host(cwd=cwd, home=home))
+
+
+def twice(one: Engine, call: ToolCall) -> str:
+    first, again = one.decide(call), one.decide(call)
+    assert (first.outcome, first.rule, first.effects) == (again.outcome, again.rule, again.effects)
+    return first.rule
+
+
+def test_a_text_seen_before_is_judged_where_the_call_starts_now() -> None:
+    one = short()
+    assert twice(one, ToolCall("sh", {"command": "ls -l"})) == "here"
+    assert twice(one, ToolCall("sh", {"command": "ls -l"}, cwd="/tmp")) == "default"
+    assert twice(one, ToolCall("sh", {"command": "ls -l", "cwd": "/tmp"})) == "default"
+    assert twice(one, ToolCall("sh", {"command": "ls -l"})) == "here"
+    assert twice(one, ToolCall("sh", {"command": "ls -l"}, env={"LD_PRELOAD": "/x.so"})) == "default"
+    assert twice(one, ToolCall("sh", {"command": "echo ~"})) == "home"
+
+
+def test_a_text_seen_before_is_judged_where_the_process_is_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = Engine(Policy.from_text(SHORT.replace("/repo", str(tmp_path))))
+    call = ToolCall("sh", {"command": "ls -l"})
+    monkeypatch.chdir(tmp_path)
+    assert twice(one, call) == "here"
+    monkeypatch.chdir("/")
+    assert twice(one, call) == "default"
+    monkeypatch.chdir(tmp_path)
+    assert twice(one, call) == "here"
+
+
+def test_a_text_that_says_it_equals_one_seen_before_is_read_itself() -> None:
+    class Liar(str):
+        def __eq__(self, other: object) -> bool:
+            return True
+
+        def __hash__(self) -> int:
+            return hash("https://a.example/")
+
+    one = short()
+    assert twice(one, ToolCall("fetch", {"url": "https://a.example/"})) == "get"
+    assert twice(one, ToolCall("fetch", {"url": Liar("https://b.example/")})) == "default"
+    assert twice(one, ToolCall("fetch", {"url": "https://a.example/", "note": "x"})) == "get"
+    assert twice(one, ToolCall("fetch", {"url": "https://a.example/", "other": "x"})) == "builtin:undeclared-argument"
+    assert twice(one, ToolCall("fetch", {"other": "https://a.example/"})) == "builtin:missing-argument"
+
+
+def test_own_files_stay_out_of_reach_of_a_text_seen_before(tmp_path: Path) -> None:
+    file = tmp_path / "p.agp"
+    file.write_text(SHORT + f'allow all: exec "cat **"\nallow read: fs.read "{tmp_path}/**"\n')
+    call = ToolCall("sh", {"command": f"cat {file}"})
+    assert twice(Engine.load(file, cache=False), call) == "builtin:own-files"
+    loose = Engine(Policy.from_text(file.read_text()))
+    assert twice(loose, call) == "all"
+    assert twice(Engine.load(file, cache=False), call) == "builtin:own-files"
+
+
+def test_what_is_no_call_is_refused() -> None:
+    class Nearly:
+        tool, args, terms, action = "sh", {"command": "ls"}, None, None
+
+    for wrong in (None, "ls", {"tool": "sh"}, Nearly()):
+        assert short().decide(wrong).rule == "builtin:bad-call"  # type: ignore[arg-type]

@@ -32,6 +32,8 @@ class Effect:
     opaque: bool
     why: str | None
     possible: bool = False
+    #: what has looked for something of its own in the effect and found nothing; kept where effects are shared by calls
+    cleared: object = None
 
     def as_json(self) -> dict[str, Any]:
         """The effect as the command line prints it; unknown parts are ``None``."""
@@ -151,8 +153,7 @@ class ExecEffect(Effect):
         self.loose = loose
         self.wrapper = wrapper
         self.readonly = readonly
-        #: what has looked at the words and found nothing of its own in them
-        self.cleared: object = None
+        self.cleared = None
         #: whether only a rule that reads ``elevated`` or ``env`` may allow it
         self.guarded = elevated or bool(self.env and any(_matters(name) for name in self.env))
         #: whether more than a look at the words is needed to judge it
@@ -202,7 +203,7 @@ class NetEffect(Effect):
     ``private`` whether the host is an address or name that is not globally reachable.
     """
 
-    __slots__ = ("host", "method", "path", "port", "possible", "private", "scheme", "size", "usual_port")
+    __slots__ = ("cleared", "host", "method", "path", "port", "possible", "private", "scheme", "size", "usual_port")
     family = "net"
 
     def __init__(
@@ -222,6 +223,7 @@ class NetEffect(Effect):
     ) -> None:
         self.action = action
         self.possible = possible
+        self.cleared = None
         self.method = None if action == "net.connect" else action[4:].upper()
         self.scheme = scheme
         self.host = host

@@ -76,3 +76,8 @@ class Host:
     def cwd(self) -> str:
         """The directory in which relative paths start."""
         return os.getcwd() if self._cwd is None else self._cwd
+
+    @property
+    def moving(self) -> bool:
+        """Whether that is the process's own, which may change."""
+        return self._cwd is None

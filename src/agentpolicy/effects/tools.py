@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from agentpolicy.effects.acts import Act, Touch
 from agentpolicy.effects.arguments import BadCall, bind, bind_any
-from agentpolicy.effects.call import ToolCall
+from agentpolicy.effects.call import USUAL, ToolCall
 from agentpolicy.effects.effect import Effect, ExecEffect, FileEffect, ToolEffect
 from agentpolicy.effects.host import Host
 from agentpolicy.effects.patches import patched_files
@@ -79,9 +79,9 @@ def read_call(call: ToolCall, shape: ToolShape | None, host: Host, *, want_size:
             continue  # an optional argument that was not given does nothing
         where = None if place is None else values.get(place) if isinstance(place, str) else _place(values, place)
         if action == "exec":
-            # The way of nearly every call: nothing but the text, the directory and the home say what it is. What is
-            # remembered has a canonical directory, so one that equals it needs no further look.
-            if kind == "shell" and call.cwd is None and not call.env and call.home is None:
+            # Nothing but the text, the directory and the home say what it is. What is remembered has a canonical
+            # directory, so one that equals it needs no further look.
+            if kind == "shell" and call.terms is USUAL:
                 seen = _commands.young.get(value)
                 if seen is not None and seen[1] == host.home and seen[0] == (host.cwd if where is None else where):
                     effects += effects_of_acts(seen[2], host, want_size=want_size) if seen[3] else seen[2]  # type: ignore[arg-type]

@@ -28,23 +28,23 @@ class Decision:
     file's name. ``effects`` and ``verdicts`` stand in parallel. What takes work to make is made when asked for.
     """
 
-    __slots__ = ("_digest", "_id", "_policy", "_situation", "call", "effects", "verdict", "verdicts")
+    __slots__ = ("_digest", "_id", "_policy", "_situation", "_verdicts", "call", "effects", "verdict")
 
     def __init__(
         self,
         call: ToolCall,
         effects: Sequence[Effect],
-        verdicts: Sequence[Verdict],
         verdict: Verdict,
         policy: Policy,
         situation: Situation,
+        verdicts: Sequence[Verdict] | None = None,
     ) -> None:
         self.call = call
         self.effects = effects
-        self.verdicts = verdicts
         self.verdict = verdict
         self._policy = policy
         self._situation = situation
+        self._verdicts = verdicts
         self._digest: str | None = None
         self._id: str | None = None
 
@@ -54,6 +54,11 @@ class Decision:
         if self._id is None:
             self._id = secrets.token_hex(8)
         return self._id
+
+    @property
+    def verdicts(self) -> Sequence[Verdict]:
+        """The answer to each effect."""
+        return (self.verdict,) * len(self.effects) if self._verdicts is None else self._verdicts
 
     @property
     def outcome(self) -> str:

@@ -11,11 +11,12 @@ from typing import Any, Literal, NoReturn
 
 from agentpolicy.compiler.cache import Cache, default_directory
 from agentpolicy.compiler.verdict import ASK, DENY, Verdict
-from agentpolicy.effects.call import ToolCall
+from agentpolicy.effects.call import USUAL, ToolCall
 from agentpolicy.effects.effect import Effect
 from agentpolicy.effects.host import Host
+from agentpolicy.effects.reader import Reader
 from agentpolicy.effects.text import visible
-from agentpolicy.effects.tools import BadCall, ToolShape, effects_of, join
+from agentpolicy.effects.tools import BadCall, ToolShape, join
 from agentpolicy.engine.decision import Decision
 from agentpolicy.engine.errors import ApprovalRequired, Denied, FactError
 from agentpolicy.engine.policy import Policy, PolicyNames
@@ -178,7 +179,7 @@ class Engine:
 
     def shape(self, tool: str) -> ToolShape | None:
         """What is declared of a tool, by the policy and the host together."""
-        return self._state.shapes.get(tool)
+        return self._state.reader.shapes.get(tool)
 
     def _prepare(self, policy: Policy) -> _State:
         shapes = dict(policy.tools)
@@ -194,7 +195,8 @@ class Engine:
         if isinstance(log, str):
             own.append(log)
         situation = self.situation(policy, self._facts, self.agent, self.user, None)
-        return _State(policy, shapes, Protected(path for path in own if not path.startswith("<")), situation)
+        reader = Reader(shapes, self.host, want_size=policy.reads_size)
+        return _State(policy, reader, Protected(path for path in own if not path.startswith("<")), situation)
 
     def situation(
         self, policy: Policy, facts: Mapping[str, Any], agent: Agent, user: User, session_id: str | None
@@ -252,49 +254,50 @@ class Engine:
         Whatever goes wrong in answering is a deny with its reason; nothing is raised.
         """
         state = self._state
-        policy = state.policy
-        situation = state.situation
-        if not isinstance(call, ToolCall):
-            wrong = _builtin("bad-call", f"a call is a ToolCall, not {type(call).__name__}")
-            return Decision(ToolCall(""), (), (), wrong, policy, situation)
+        policy, situation = state.policy, state.situation
         try:
             if session is not None:
                 if session.engine is not self:
                     raise BadCall("wrong-session", "the session belongs to another engine")
                 situation = session.situation(policy)
-            if call.home is not None and call.home != self.host.home:
-                policy = self._at_home(policy, call.home)
-            if policy.reads_time or call.facts is not None or call.time is not None:
-                situation = self._special(call, policy, situation, session)
-            effects = effects_of(call, state.shapes, self.host, want_size=policy.reads_size)
-            tool = call.tool if call.action is None else call.target if call.action == "tool" else None
-            if tool is not None and tool not in state.shapes and not policy.names_tool(str(tool)):
-                unknown = _builtin("unknown-tool", f"nobody declares the tool `{visible(str(tool))}`")
-                return Decision(call, effects, [unknown] * len(effects), unknown, policy, situation)
-            protected = state.protected
+            if call.terms is not USUAL:
+                if not isinstance(call, ToolCall):
+                    raise TypeError("not a call")
+                if call.home is not None and call.home != self.host.home:
+                    policy = self._at_home(policy, call.home)
+                if call.facts is not None or call.time is not None:
+                    situation = self._special(call, policy, situation, session)
+            if policy.reads_time and call.time is None:
+                situation = situation.at(self.clock())
+            effects = state.reader.effects(call)
             if len(effects) == 1:
                 # The way of nearly every call.
                 effect = effects[0]
-                verdict = OWN_FILES if protected.hit(effect, call) else policy.answers[effect.action](effect, situation)
+                verdict = None if effect.cleared is state.protected else _unruled(effect, call, state, policy)
+                if verdict is None:
+                    verdict = policy.answers[effect.action](effect, situation)
                 if verdict is not None:
-                    return Decision(call, effects, (verdict,), verdict, policy, situation)
-            return self._weigh(call, effects, policy, situation, protected)
+                    return Decision(call, effects, verdict, policy, situation)
+            return self._weigh(call, effects, policy, situation, state)
         except BadCall as error:
-            return Decision(call, (), (), _builtin(error.code, error.reason), policy, situation)
+            return Decision(call, (), _builtin(error.code, error.reason), policy, situation)
         except FactError as error:
-            return Decision(call, (), (), _builtin("bad-fact", str(error)), policy, situation)
+            return Decision(call, (), _builtin("bad-fact", str(error)), policy, situation)
         except Exception as error:
+            if not isinstance(call, ToolCall):
+                wrong = _builtin("bad-call", f"a call is a ToolCall, not {type(call).__name__}")
+                return Decision(ToolCall(""), (), wrong, policy, situation)
             where = policy.place_of(error)
             reason = f"the call could not be judged ({type(error).__name__}{'' if where is None else f' at {where}'})"
-            return Decision(call, (), (), _builtin("internal-error", reason), policy, situation)
+            return Decision(call, (), _builtin("internal-error", reason), policy, situation)
 
     def _weigh(
-        self, call: ToolCall, effects: Sequence[Effect], policy: Policy, situation: Situation, protected: Protected
+        self, call: ToolCall, effects: Sequence[Effect], policy: Policy, situation: Situation, state: _State
     ) -> Decision:
         judged: list[Effect] = []
         verdicts: list[Verdict] = []
         for effect in effects:
-            verdict = OWN_FILES if protected.hit(effect, call) else policy.judge(effect, situation)
+            verdict = _unruled(effect, call, state, policy) or policy.judge(effect, situation)
             # Nothing said of a tool whose declared effects answer for it is no effect of its own.
             if verdict is not None:
                 judged.append(effect)
@@ -303,7 +306,7 @@ class Engine:
             best = min(verdicts, key=_strictest)
         else:
             best = _builtin("no-effect", "the call has no effect that could be judged")
-        return Decision(call, judged, verdicts, best, policy, situation)
+        return Decision(call, judged, best, policy, situation, verdicts)
 
     def _special(self, call: ToolCall, policy: Policy, situation: Situation, session: Session | None) -> Situation:
         if call.facts is not None:
@@ -311,7 +314,7 @@ class Engine:
                 policy.facts, {**(self._facts if session is None else session.facts), **call.facts}
             )
             situation = situation.with_facts(known, lacking)
-        return situation.at(self.clock() if call.time is None else call.time)
+        return situation if call.time is None else situation.at(call.time)
 
     def _at_home(self, policy: Policy, home: str) -> Policy:
         """The policy with ``~`` in its patterns meaning another home."""
@@ -455,15 +458,23 @@ class Engine:
 class _State:
     """What one policy brings; swapped as a whole."""
 
-    __slots__ = ("policy", "protected", "shapes", "situation")
+    __slots__ = ("policy", "protected", "reader", "situation")
 
-    def __init__(
-        self, policy: Policy, shapes: Mapping[str, ToolShape], protected: Protected, situation: Situation
-    ) -> None:
+    def __init__(self, policy: Policy, reader: Reader, protected: Protected, situation: Situation) -> None:
         self.policy = policy
-        self.shapes = shapes
+        self.reader = reader
         self.protected = protected
         self.situation = situation
+
+
+def _unruled(effect: Effect, call: ToolCall, state: _State, policy: Policy) -> Verdict | None:
+    """What needs no rule: the answer to a tool that nobody speaks of, and to effects on the guard's own files."""
+    if effect.family == "tool":
+        name = call.tool if call.action is None else call.target
+        if name in state.reader.shapes or policy.names_tool(str(name)):
+            return None
+        return _builtin("unknown-tool", f"nobody declares the tool `{visible(str(name))}`")
+    return OWN_FILES if state.protected.hit(effect, call) else None
 
 
 def _message(decision: Decision, why: str | None = None) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from agentpolicy.compiler.verdict import DENY, Verdict
 from agentpolicy.effects.call import ToolCall
-from agentpolicy.effects.effect import Effect, ExecEffect, FileEffect
+from agentpolicy.effects.effect import Effect, ExecEffect, FileEffect, NetEffect
 
 OWN_FILES = Verdict(
     DENY, "builtin:own-files", "this is part of what guards the agent, and no call may touch it", None, order=-1
@@ -36,12 +36,14 @@ class Protected:
         """Whether an effect of a call touches something protected, or may."""
         if effect.family == "fs":
             return self._file(effect)  # type: ignore[arg-type]
+        # Effects of texts are shared by calls of the same text, and what they mention does not change.
+        if effect.cleared is self:
+            return False
         if not isinstance(effect, ExecEffect):
+            if isinstance(effect, NetEffect):
+                effect.cleared = self
             return False
         if effect.argv is not None:
-            # Effects of commands are shared by calls of the same text, and what their words mention does not change.
-            if effect.cleared is self:
-                return False
             words = [word for word in effect.argv if word is not None]
             text = "\0".join(words)
             if not any(base in text for base in self._bases):
