@@ -100,11 +100,12 @@ def test_a_test_that_cannot_run_is_never_a_pass(tmp_path: Path, body: str, told:
 
 
 def test_a_policy_that_does_not_load_runs_no_test(tmp_path: Path) -> None:
-    text = POLICY + "mark m on exec any\nsandbox { memory 1GB }\n"
+    text = POLICY + "mark m on exec any\ntelemetry { level info }\nsandbox { memory 1GB }\n"
     result = run("test", policy(tmp_path, 'test "t" { given (workspace = "/w") fs.read "/w/a" }\n', text))
     assert result.exit_code == 1
-    assert "marks" in result.output
+    assert "telemetry" in result.output
     assert "sandbox" in result.output
+    assert "mark" not in result.output
 
 
 def test_false_and_undecided_proofs_fail(tmp_path: Path) -> None:
@@ -212,3 +213,127 @@ def test_pytest_collects_tests_and_proofs(pytester: pytest.Pytester) -> None:
     result.assert_outcomes(passed=2, failed=1)
     result.stdout.fnmatch_lines(["*wrong*"])
     assert "Traceback" not in result.stdout.str()
+
+
+# --- what sessions remember -----------------------------------------------------------------------
+
+SESSION = str(Path(__file__).parent / "policies" / "session.agp")
+EARLIER: list[dict[str, Any]] = [
+    {"said": "please pay GB29NWBK60161331926819 the rent"},
+    {"tool": "inbox", "args": {}, "returned": ["our new account is US133000000121212121212, thanks"]},
+    {"action": "net.get", "target": "https://pkg.example/a", "returned": "x"},
+    {"action": "net.get", "target": "https://pkg.example/b", "result": "error", "returned": "x"},
+    {"action": "net.get", "target": "https://elsewhere.example/", "returned": "never"},
+]
+
+
+def explained(tmp_path: Path, call: dict[str, Any], *earlier: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    file = tmp_path / "earlier.jsonl"
+    file.write_text("".join(json.dumps(one) + "\n" for one in earlier))
+    words = ["explain", "--policy", SESSION, "--param", "workspace=/repo", "--after", str(file), json.dumps(call)]
+    told: dict[str, Any] = json.loads(run(*words, "--json").output)
+    return run(*words).output, told
+
+
+def test_every_part_of_a_policy_with_memory_is_reached(tmp_path: Path) -> None:
+    told = json.loads(run("test", "--coverage", "--json", SESSION).output)
+    assert told["coverage"]["uncovered"] == []
+    assert told["coverage"]["totals"]["mark"] == {"reached": 3, "total": 3}
+
+
+def test_coverage_names_marks_and_counts_that_no_test_reached(tmp_path: Path) -> None:
+    text = """policy p version "1"
+allow read: fs.read any limit 2 per 1m
+mark seen on fs.read "/a"
+clear seen on fs.read "/b"
+ask many: fs.read any over 5 per 1h because "?"
+deny no: fs.read "/c" when path from untrusted because "no"
+test "t" { fs.read "/a" fs.read "/a" fs.read "/c" -> deny by default }
+"""
+    told = json.loads(run("test", "--coverage", "--json", policy(tmp_path, "", text)).output)
+    missed = {one["what"] for one in told["coverage"]["uncovered"]}
+    assert "`clear seen` never matched what was let through" in missed
+    assert "`mark seen` never matched what was let through" not in missed
+    assert not any("limit 2 per 1m" in one for one in missed)
+    assert "`over 5 per 1h` was never exceeded" in missed
+    assert "`path from untrusted` was never true" in missed
+    assert "`path from untrusted` was never false" not in missed
+
+
+def test_an_explanation_says_where_a_value_came_from(tmp_path: Path) -> None:
+    call: dict[str, Any] = {"tool": "transfer", "args": {"to": "US133000000121212121212", "amount": 10, "note": "rent"}}
+    text, told = explained(tmp_path, call, *EARLIER)
+    assert (told["outcome"], told["rule"]) == ("ask", "payee")
+    assert "`us133000000121212121212` came from untrusted text" in text
+    assert "to stands in text that is not trusted: our new account is US133000000121212121212, thanks" in text
+    call["args"]["to"] = "GB29NWBK60161331926819"
+    text, told = explained(tmp_path, call, *EARLIER)
+    assert (told["outcome"], told["rule"]) == ("allow", "pay")
+    assert "to stands in what the user said: please pay GB29NWBK60161331926819 the rent" in text
+    text, told = explained(tmp_path, call)
+    assert (told["outcome"], told["rule"]) == ("ask", "payee")
+    assert "was seen nowhere" in text
+    assert "`to from user` being true" in text
+
+
+def test_an_explanation_says_how_much_is_spent(tmp_path: Path) -> None:
+    call = {"action": "net.get", "target": "https://pkg.example/c"}
+    text, told = explained(tmp_path, call, *EARLIER)
+    assert (told["outcome"], told["rule"]) == ("deny", "default")
+    assert "`limit 2 per 1m` is spent: 2 of 2 in the last minute" in text
+    assert "allow by fetch: `limit 2 per 1m` and `budget 1MB per session` of `fetch` not being spent" in text
+    text, told = explained(tmp_path, call)
+    assert (told["outcome"], told["rule"]) == ("allow", "fetch")
+    assert "`limit 2 per 1m` has room: 0 of 2 in the last minute, and this adds 1" in text
+    pay: dict[str, Any] = {"tool": "transfer", "args": {"to": "GB29NWBK60161331926819", "amount": 900, "note": "rent"}}
+    text, told = explained(tmp_path, pay, EARLIER[0], pay)
+    assert (told["outcome"], told["rule"]) == ("ask", "much")
+    assert "`over 1000 of amount per 1d` is exceeded: 900 of 1000 in the last day, and this adds 900" in text
+
+
+def test_an_explanation_says_which_marks_are_set_and_who_asks_for_them(tmp_path: Path) -> None:
+    call = {"action": "net.get", "target": "https://pkg.example/c"}
+    read = {"action": "fs.read", "target": "/repo/.env"}
+    text, told = explained(tmp_path, call, read)
+    assert (told["outcome"], told["rule"]) == ("deny", "egress")
+    assert told["marks"] == [
+        {"mark": "secret", "layer": "session", "value": "true", "set_by": [18], "cleared_by": [], "read_by": ["egress"]}
+    ]
+    assert "mark secret is set (set by line 18; read by `egress`)" in text
+    assert "allow by fetch: `session has secret` being false (is true: line 18 sets it)" in text
+    text, told = explained(tmp_path, call)
+    assert told["marks"][0]["value"] == "false"
+    assert "deny by egress: `session has secret` being true (is false: line 18 would set it)" in text
+    text, told = explained(
+        tmp_path, {"action": "exec", "target": "git push"}, {"action": "exec", "target": "pytest", "result": None}
+    )
+    assert told["marks"][0]["value"] == "unknown"
+    assert "what may do so is still under way" in text
+
+
+def test_a_failing_step_says_what_the_session_lacked(tmp_path: Path) -> None:
+    text = Path(SESSION).read_text(encoding="utf-8").partition('\ntest "')[0] + "\n"
+    steps = """test "t" {
+    given (workspace = "/repo")
+    net.get "https://pkg.example/a"
+    net.get "https://pkg.example/a"
+    net.get "https://pkg.example/a" -> allow by fetch
+}
+"""
+    result = run("test", policy(tmp_path, steps, text))
+    assert result.exit_code == 1
+    steps = steps.replace("-> allow by fetch", "-> deny by egress")
+    assert "`session has secret` is false: line 18 would set it" in run("test", policy(tmp_path, steps, text)).output
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [("[]", ":1:"), ('{"said": 3}', "'said' is text"), ('{"tool": "inbox", "result": "maybe"}', "'result' is")],
+)
+def test_a_bad_line_of_what_happened_before_is_told(tmp_path: Path, line: str, told: str) -> None:
+    file = tmp_path / "earlier.jsonl"
+    file.write_text(line)
+    words = ["--policy", SESSION, "--param", "workspace=/repo", "--after", str(file), '{"tool": "inbox"}']
+    result = run("explain", *words)
+    assert result.exit_code == 2
+    assert told in result.output

@@ -106,7 +106,7 @@ def test_what_a_document_links_to_is_there(document: str) -> None:
 def test_the_architecture_names_every_room_and_no_other() -> None:
     text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
     package = ROOT / "src" / "agentpolicy"
-    for floor in ("language", "effects", "compiler", "engine", "checker", "cli"):
+    for floor in ("language", "effects", "compiler", "stores", "engine", "checker", "cli"):
         section = text.partition(f"\n### {floor}/")[2].partition("\n#")[0]
         rooms = {
             str(path.relative_to(package / floor))

@@ -132,34 +132,51 @@ def test_presets_are_found_by_name() -> None:
         load_program([])
 
 
-def test_a_policy_that_relies_on_a_missing_meaning_does_not_load() -> None:
-    text = """policy p version "1"
-mark secret on fs.read any
-deny out: net any when session has secret because "x"
+REMEMBERED = """policy p version "1"
+mark secret on fs.read any for 1h
+clear secret on fs.write any when result == "ok"
+define leaky = session has secret
+deny out: net any when leaky because "x"
 allow pay: tool pay when to from user limit 3 per 1h budget 1MB per session
-ask more: tool pay over 3 per 1h because "x"
+ask more: tool pay over 3 per 1h per to because "x"
 tool pay(to: text)
-ask ok: exec any via people because "x"
+"""
+
+
+def test_a_policy_that_relies_on_a_missing_meaning_does_not_load() -> None:
+    text = (
+        REMEMBERED
+        + """ask ok: exec any via people because "x"
 approval people { quorum 1 }
 telemetry { level info }
 sandbox { memory 1GB }
 """
+    )
     with pytest.raises(PolicyError) as caught:
         engine_from_text(text)
     assert set(codes(caught.value)) == {"AP501"}
     named = " ".join(one.message for one in caught.value.diagnostics)
-    for meaning in ("marks", "provenance", "limits", "budgets", "sums", "approvals", "telemetry", "sandboxes"):
+    for meaning in ("approvals", "telemetry", "sandboxes"):
         assert meaning in named
+    for meaning in ("mark", "from", "limit", "budget", "over"):
+        assert meaning not in named
     assert "(2 uses)" in named
+
+
+def test_what_sessions_remember_is_no_missing_meaning() -> None:
+    engine = engine_from_text(REMEMBERED)
+    assert_denies(engine, ToolCall.of("fs.read", "/a"), by="default")
 
 
 @pytest.mark.parametrize(
     "line",
     [
-        "clear m on fs.write any\nmark m on exec any",
+        'ask a: exec any via people because "x"\napproval people { quorum 1 }',
+        "approval people { quorum 1 }",
         "allow a: exec any log info",
         "allow a: exec any redact exec.env",
-        "define d = session has m\nmark m on exec any\nallow a: exec any when not d",
+        "telemetry { level info }",
+        "sandbox { memory 1GB }",
     ],
 )
 def test_no_use_of_a_missing_meaning_slips_through(line: str) -> None:
@@ -169,7 +186,7 @@ def test_no_use_of_a_missing_meaning_slips_through(line: str) -> None:
 
 
 def test_tests_and_proofs_may_speak_of_meanings_to_come() -> None:
-    text = 'policy p version "1"\nmark m on exec any\n'
+    text = 'policy p version "1"\n'
     with pytest.raises(PolicyError):
-        engine_from_text(text)
-    engine_from_text('policy p version "1"\ntest "t" { approve "ana" }\n')
+        engine_from_text(text + "approval people { quorum 1 }\n")
+    engine_from_text(text + 'test "t" { approve "ana" }\n')

@@ -413,25 +413,16 @@ def test_a_parameter_that_is_not_given_is_named() -> None:
     )
 
 
-def test_a_proof_about_marks_waits_for_marks() -> None:
-    undecided(
-        'mark secret on fs.read "**/.env"\ndeny egress: net any when session has secret because "no"\n'
-        "prove never allow net any when session has secret",
-        "marks (`mark`, `clear`, `session has`), which the engine does not have yet",
-    )
-
-
-def test_a_rule_about_marks_is_not_relied_on() -> None:
-    text = 'mark secret on fs.read "**/.env"\nallow a: net.get "a.example"\ndeny egress: net any when session has secret because "no"\n'
-    holds(text + 'prove never allow net "b.example"')
-    undecided(text + 'prove never allow net "a.example"', "marks")
-
-
-def test_a_rule_that_counts_is_not_relied_on() -> None:
-    undecided(
-        'allow a: exec "a"\ndeny many: exec "a" over 3 per 1h because "no"\nprove never allow exec "a"',
-        "counts and sums over time",
-    )
+def test_a_parameter_that_nothing_here_reads_needs_no_value() -> None:
+    text = """
+        param workspace: path
+        mark secret on fs.read "${workspace}/.env"
+        allow w: fs.write, fs.read "${workspace}/**" because "only in ${workspace}"
+        allow all: net any
+        """
+    holds(text + EGRESS + "prove never allow net any when session has secret")
+    fails(text + "prove never allow net.get any", 'net.get "https://x/"', "all")
+    undecided(text + "prove never allow net any when session has secret", "the parameter `workspace` has no value")
 
 
 def test_a_condition_that_nothing_tried_meets_is_named() -> None:
@@ -486,6 +477,228 @@ def test_too_many_patterns_are_not_followed() -> None:
     undecided(
         f"allow all: fs.write {patterns}\nprove never allow fs.write any except {patterns}",
         "the policy is too large for this proof",
+    )
+
+
+# --- what sessions remember: marks ------------------------------------------------------------------
+
+SECRET = 'mark secret on fs.read "**/.env"\n'
+EGRESS = 'deny egress: net any when session has secret because "no"\n'
+
+
+def test_a_proof_about_a_mark_holds_where_a_rule_asks_for_it() -> None:
+    holds(SECRET + EGRESS + "allow all: net, fs.read any\nprove never allow net any when session has secret")
+
+
+def test_a_mark_is_not_set_in_a_new_session() -> None:
+    text = SECRET + EGRESS + 'allow a: net.get "a.example"\n'
+    holds(text + 'prove never allow net "b.example"')
+    result = fails(text + 'prove never allow net "a.example"', 'net.get "https://a.example/"', "a")
+    assert "after" not in result.detail
+
+
+def test_the_way_to_a_mark_is_shown() -> None:
+    result = fails(
+        SECRET
+        + "allow all: net.get, net.post any\nallow read: fs.read any\nprove never allow net any when session has secret",
+        'net.get "https://x/"',
+        "all",
+    )
+    assert result.detail.endswith('after `fs.read "/.env"`')
+
+
+def test_an_effect_that_people_may_allow_is_a_way_too() -> None:
+    result = fails(
+        SECRET
+        + 'allow all: net.get any\nask read: fs.read any because "?"\nprove never allow net any when session has secret',
+        'net.get "https://x/"',
+        "all",
+    )
+    assert 'after `fs.read "/.env"`' in result.detail
+
+
+def test_a_mark_that_nothing_lets_be_set_is_never_set() -> None:
+    deny = 'deny dot: fs.read "**/.env" because "no"\n'
+    text = SECRET + "allow all: net.get any\nallow read: fs.read any\n"
+    proof = "prove never allow net any when session has secret"
+    holds(text + deny + proof)
+    holds(SECRET + "allow all: net.get any\n" + proof)
+    assert proved(text + deny.replace(".env", ".env.*") + proof).outcome == "fails"
+
+
+def test_marks_lead_to_marks() -> None:
+    text = """
+        mark read on fs.read "/a"
+        mark ran on exec "b" when session has read
+        allow look: fs.read "/a"
+        allow run: exec "b"
+        allow go: net.get "x.example" when session has ran
+        prove never allow net any
+        """
+    result = fails(text, 'net.get "https://x.example/"', "go")
+    assert result.detail.endswith('after `fs.read "/a"`, `exec "b"`')
+    holds(
+        text.replace("allow look", "ask look: exec any when session has ran because '?'\n allow other")
+        .replace("'?'", '"?"')
+        .replace('allow other: fs.read "/a"', 'allow other: fs.read "/c"')
+    )
+
+
+def test_a_mark_that_only_itself_leads_to_is_never_set() -> None:
+    holds(
+        """
+        mark a on exec "b" when session has a
+        allow run: exec "b"
+        allow go: net.get "x.example" when session has a
+        prove never allow net any
+        """
+    )
+
+
+def test_marks_are_cleared_and_run_out() -> None:
+    rules = """
+        allow read: fs.read "/a"
+        allow write: fs.write "/b"
+        mark started on fs.write "/b"
+        allow go: net.get "x.example" when session has started and not session has secret
+        mark secret on fs.write "/b" {}
+        {}
+        prove never allow net any
+        """
+    undecided(rules.format("", ""), "once the session has not `secret` and has `started`, and no way there was found")
+    cleared = proved(rules.format("", 'clear secret on fs.read "/a"'))
+    assert cleared.detail.endswith('after `fs.write "/b"`, `fs.read "/a"`')
+    assert proved(rules.format("for 5m", "")).detail.endswith('after `fs.write "/b"`, `wait 300s`')
+
+
+def test_a_mark_that_waits_for_a_result_is_reached_by_one() -> None:
+    text = """
+        mark tested on exec "pytest **" when result == "{}"
+        allow run: exec "pytest **"
+        allow push: exec "git push **" when session has tested
+        prove never allow exec "git push **"
+        """
+    assert proved(text.format("ok")).detail.endswith('after `exec "pytest"`')
+    assert proved(text.format("error")).detail.endswith('after `exec "pytest" (result: "error")`')
+
+
+def test_marks_stay_in_their_layer() -> None:
+    outer = (
+        'policy outer version "1"\ndefault none\nmark m on exec "a"\ndeny no: net any when session has m because "no"\n'
+    )
+    text = 'extends "outer.agp"\nmark m on exec "b"\nallow all: exec, net.get any\nprove never allow net any when session has m'
+    result = proved(text.replace("exec, net.get any", "exec any\nallow out: net.get any"), {"/p/outer.agp": outer})
+    assert result.outcome == "fails"
+    assert result.detail.endswith('after `exec "b"`')
+
+
+def test_an_unsure_mark_asks() -> None:
+    text = SECRET + EGRESS + "allow net: net.get any\n{}prove never ask net any"
+    result = proved(text.format("allow odd: fs.read any when opaque\n"))
+    assert (result.outcome, result.rule) in {("fails", "egress"), ("cannot decide", None)}, result
+
+
+def test_a_mark_to_which_no_way_is_found_is_named() -> None:
+    # What starts another command needs no rule that allows it, and no single effect shows that.
+    undecided(
+        """
+        mark raised on exec "sudo **"
+        allow go: net.get "x.example" when session has raised
+        prove never allow net any
+        """,
+        "once the session has `raised`, and no way there was found",
+    )
+
+
+def test_the_facts_of_a_way_are_those_of_the_counterexample() -> None:
+    text = """
+        fact fork: bool
+        mark m on exec "a"
+        allow run: exec "a" when fork
+        allow go: net.get "x.example" when session has m and {} fork
+        prove never allow net any
+        """
+    assert proved(text.format("")).outcome == "fails"
+    undecided(text.format("not"), "no way there was found")
+
+
+# --- what sessions remember: limits --------------------------------------------------------------------
+
+
+def test_nothing_is_spent_of_what_is_counted() -> None:
+    fails('allow a: exec "a" limit 1 per 1h budget 1MB per session\nprove never allow exec "a"', 'exec "a"', "a")
+    holds('allow a: exec "a" limit 1 per 1h budget 1MB per session\nprove always allow exec "a"')
+    fails(
+        'allow a: exec "a"\ndeny many: exec "a" over 3 per 1h because "no"\nprove never allow exec "a"', 'exec "a"', "a"
+    )
+    holds('allow a: exec "a"\ndeny many: exec "a" over 3 per 1h because "no"\nprove never deny exec "a"')
+
+
+def test_what_one_effect_alone_spends_counts() -> None:
+    holds('allow a: exec "a"\ndeny many: exec "a" over 0 per 1h because "no"\nprove never allow exec "a"')
+    holds('allow a: exec "a" limit 0 per 1h\nprove never allow exec "a"')
+    pay = """
+        tool pay(amount: number)
+        allow pay: tool pay
+        ask much: tool pay over 1000 of amount per 1d because "?"
+        """
+    holds(pay + "prove never allow tool pay when amount > 1000")
+    holds(pay + "prove never ask tool pay when amount <= 1000")
+    fails(pay + "prove never ask tool pay when amount > 900", "pay(amount: 1001)", "much")
+
+
+def test_what_is_counted_by_something_unknown_is_unsure() -> None:
+    text = "tool pay(to: text?)\nallow pay: tool pay limit 3 per 1h per to\n"
+    fails(text + "prove always allow tool pay", 'tool "pay"', "default")
+    holds(text + 'prove always allow tool pay when to == "a"')
+
+
+def test_who_is_counted_has_to_be_known() -> None:
+    text = 'allow a: exec "a" limit 3 per 1h per user\nprove always allow exec "a"'
+    fails(text, 'exec "a"', "default")
+    holds(text + ' given (user.name = "ana")')
+    text = 'allow a: exec "a"\ndeny many: exec "a" over 3 per 1h per agent because "no"\nprove never ask exec "a"'
+    fails(text, 'exec "a"', "many")
+    holds(text + ' given (agent.name = "bot")')
+
+
+# --- what sessions remember: origins ---------------------------------------------------------------------
+
+PAY = "tool pay(to: text)\n"
+
+
+def test_a_value_may_come_from_anywhere() -> None:
+    text = PAY + 'allow pay: tool pay\nask payee: tool pay unless to from user because "?"\n'
+    holds(text + "prove never allow tool pay unless to from user")
+    result = fails(text + "prove never allow tool pay when to from user", 'pay(to: "x@other.example")', "pay")
+    assert result.detail.endswith("after the user said 'x@other.example'")
+    # a word that names nothing is nobody's
+    result = fails(text + 'prove never allow tool pay unless to like "*@*"', 'pay(to: "other")', "pay")
+    assert "said" not in result.detail
+
+
+def test_what_was_heard_is_told() -> None:
+    result = fails(
+        PAY + 'allow pay: tool pay when to from user and to like "*@*"\nprove never allow tool pay',
+        'pay(to: "x@other.example")',
+        "pay",
+    )
+    assert result.detail.endswith("after the user said 'x@other.example'")
+    result = fails(
+        PAY + "allow pay: tool pay\nprove never allow tool pay when to from untrusted",
+        'pay(to: "x@other.example")',
+        "pay",
+    )
+    assert result.detail.endswith("after text that is not trusted said 'x@other.example'")
+
+
+def test_origins_that_exclude_each_other_are_seen() -> None:
+    holds(PAY + "allow pay: tool pay when to from user\nprove never allow tool pay when to from untrusted")
+    holds(PAY + "allow pay: tool pay when to from user\nprove never allow tool pay when to from nowhere")
+    fails(
+        "tool inbox() returns mail\n" + PAY + "allow pay: tool pay when to from mail\nprove never allow tool pay",
+        'pay(to: "x@other.example")',
+        "pay",
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,6 +23,7 @@ from agentpolicy.compiler.reference_match import (
     url_path_matches,
     word_matches,
 )
+from agentpolicy.compiler.remembered import Nothing
 from agentpolicy.effects.effect import Effect, ExecEffect, FileEffect, NetEffect, ToolEffect
 from agentpolicy.effects.urls import net_effect
 from agentpolicy.language import checked as c
@@ -709,16 +711,45 @@ def test_a_rule_of_another_action_is_false_and_not_traced() -> None:
     assert seen.rules == []
 
 
-def test_a_meaning_that_is_not_there_yet_is_never_judged() -> None:
-    (layer,) = program('deny d: fs any when name == "a" because "r"').layers
-    rule = layer.rules[0]
-    unready = c.Unready("marks", rule.place)
-    odd = c.CheckedRule(
-        id=rule.id, effect=rule.effect, index=0, actions=rule.actions, subject=None, excepts=(), condition=unready,
-        reason=None, place=rule.place,
-    )  # fmt: skip
-    with pytest.raises(AssertionError, match="marks have no meaning yet"):
-        match_rule(layer, odd, bindings(), file("/a"), situation())
+REMEMBERED = """mark m on exec any
+deny marked: fs any when session has m because "r"
+ask named: fs any when name from user because "r"
+deny many: fs any over 3 per 1h because "r"
+"""
+
+
+class Remembered(Nothing):
+    """A session that answers as it is told, and notes what it was asked."""
+
+    def __init__(self, *, mark: bool | None, source: bool | None, over: bool | None) -> None:
+        self.answers = (mark, source, over)
+        self.asked: list[tuple[object, ...]] = []
+
+    def mark(self, key: str) -> bool | None:
+        self.asked.append(("mark", key))
+        return self.answers[0]
+
+    def source(self, effect: Effect, attribute: str, value: object, origin: str) -> bool | None:
+        self.asked.append(("source", attribute, value, origin))
+        return self.answers[1]
+
+    def exceeds(self, key: str, effect: Effect) -> bool | None:
+        self.asked.append(("exceeds", key))
+        return self.answers[2]
+
+
+def test_without_a_session_what_it_remembers_is_unknown() -> None:
+    (layer,) = program(REMEMBERED).layers
+    assert [match_rule(layer, rule, bindings(), file("/a"), situation()) for rule in layer.rules] == [None] * 3
+
+
+@pytest.mark.parametrize("answers", [(True, False, None), (False, None, True), (None, True, False)])
+def test_what_a_session_remembers_is_asked_of_it(answers: tuple[bool | None, bool | None, bool | None]) -> None:
+    (layer,) = program(REMEMBERED).layers
+    state = Remembered(mark=answers[0], source=answers[1], over=answers[2])
+    seen = evolve(situation(), state=state)
+    assert tuple(match_rule(layer, rule, bindings(), file("/a"), seen) for rule in layer.rules) == answers
+    assert state.asked == [("mark", "l0:m"), ("source", "name", "a", "user"), ("exceeds", "l0:many:0")]
 
 
 # --- matchers against a plainer definition, and in time ------------------------------------------------------
@@ -798,5 +829,6 @@ def test_it_shares_no_matching_code_with_the_compiler() -> None:
             node.module for node in ast.walk(ast.parse(inspect.getsource(module))) if isinstance(node, ast.ImportFrom)
         }
         compiler = {name for name in imported if name is not None and name.startswith("agentpolicy.compiler")}
-        assert compiler <= {"agentpolicy.compiler.reference_match"}
+        # what sessions remember is a protocol: nothing in it matches anything
+        assert compiler <= {"agentpolicy.compiler.reference_match", "agentpolicy.compiler.remembered"}
         assert "agentpolicy.language.globs" not in imported

@@ -306,3 +306,26 @@ def test_what_find_is_told_to_read_and_write(text: str, wanted: tuple[str, str] 
 @pytest.mark.parametrize("text", ["find . -new", "find . -exec", "find -x $v", "find . $v"])
 def test_what_find_may_be_told_otherwise_is_opaque(text: str) -> None:
     assert any(one.opaque for one in read_text(text, cwd="/repo", home="/home/u") if isinstance(one, ExecEffect))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "BASH_CMDS[ls]=/tmp/x; ls",
+        "BASH_ALIASES[ls]=rm; ls",
+        "path=/tmp; ls",
+        "aliases[ls]=rm; ls",
+        "functions[ls]=rm; ls",
+        "TERM=()ls rm z",
+    ],
+)
+def test_variables_that_say_what_names_run_leave_nothing_known(text: str) -> None:
+    assert any(one.opaque for one in read_text(text, cwd="/w", home="/h") if isinstance(one, ExecEffect))
+
+
+def test_a_program_in_another_place_is_no_wrapper_by_its_name() -> None:
+    def wrappers(text: str) -> list[bool]:
+        return [one.wrapper for one in read_text(text, cwd="/w", home="/h") if isinstance(one, ExecEffect)]
+
+    assert wrappers("timeout 5 git status") == wrappers("/usr/bin/timeout 5 git status") == [True, False]
+    assert wrappers("./timeout 5 git status") == wrappers("/tmp/env git status") == [False, False]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from agentpolicy.engine.errors import ApprovalRequired, Denied, FactError, NotAllowed
     from agentpolicy.engine.guard import guard
     from agentpolicy.engine.markers import Connects, Deletes, Gets, Posts, Reads, Shell, Writes
+    from agentpolicy.engine.memory import StateError
     from agentpolicy.engine.open import ChangedSinceChecked, open_checked, parent_checked
     from agentpolicy.engine.policy import Policy
     from agentpolicy.engine.record import JsonLines, Recorder
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from agentpolicy.engine.session import Session
     from agentpolicy.engine.situation import Agent, User
     from agentpolicy.language.source import Diagnostic, PolicyError
+    from agentpolicy.stores.memory import MemoryStore
+    from agentpolicy.stores.redis import RedisStore
+    from agentpolicy.stores.sqlite import SqliteStore
 
 __version__ = "0.1.0"
 
@@ -39,6 +43,7 @@ _HOMES = {
     "engine.guard": ("guard",),
     "engine.markers": ("Connects", "Deletes", "Gets", "Posts", "Reads", "Shell", "Writes"),
     "engine.open": ("ChangedSinceChecked", "open_checked", "parent_checked"),
+    "engine.memory": ("StateError",),
     "engine.policy": ("Policy",),
     "engine.record": ("JsonLines", "Recorder"),
     "engine.reload": ("Reload",),
@@ -46,15 +51,18 @@ _HOMES = {
     "engine.session": ("Session",),
     "engine.situation": ("Agent", "User"),
     "language.source": ("Diagnostic", "PolicyError"),
+    "stores.memory": ("MemoryStore",),
+    "stores.redis": ("RedisStore",),
+    "stores.sqlite": ("SqliteStore",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 # A checker of types wants it written out.
 __all__ = [
     "Agent", "ApprovalRequest", "ApprovalRequired", "ChangedSinceChecked", "Connects", "Decision", "Deletes", "Denied",
-    "Diagnostic", "Effect", "Engine", "FactError", "Gets", "Host", "JsonLines", "NotAllowed", "Policy", "PolicyError",
-    "Posts", "Reads", "Recorder", "Reload", "Reviewer", "Session", "Shell", "ToolCall", "User", "Writes", "guard",
-    "open_checked", "parent_checked",
+    "Diagnostic", "Effect", "Engine", "FactError", "Gets", "Host", "JsonLines", "MemoryStore", "NotAllowed", "Policy",
+    "PolicyError", "Posts", "Reads", "Recorder", "RedisStore", "Reload", "Reviewer", "Session", "Shell", "SqliteStore",
+    "StateError", "ToolCall", "User", "Writes", "guard", "open_checked", "parent_checked",
 ]  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from attrs import frozen
 
 from agentpolicy.checker.truths import ANYTHING, FALSE, TRUE, Conditions, Values, World, both, either, opposite
+from agentpolicy.checker.unspent import met
 from agentpolicy.checker.views import Net, Subject, View, words
 from agentpolicy.compiler.bind import Bindings
 from agentpolicy.compiler.expression import suffix_of
@@ -77,6 +78,7 @@ class Matched:
         self.wide = rule.effect != "allow"
         self.loose = loose
         self._conditions = conditions
+        self._condition = met(rule)
         reading = action == "fs.read"
         self._subject = (
             None if rule.subject is None else make(concrete(rule.subject, bindings), self.wide, self.wide or reading)
@@ -100,9 +102,9 @@ class Matched:
 
     def open_tests(self, world: World) -> Iterable[tuple[Hashable, Values]]:
         """The tests of its condition that are not settled."""
-        if self.rule.condition is None:
+        if self._condition is None:
             return ()
-        return self._conditions.tests(self.rule.condition, self.wide, world)
+        return self._conditions.tests(self._condition, self.wide, world)
 
     def _one(self, view: View, opaque: bool, world: World) -> Values:
         held = TRUE if self._subject is None else self._subject(view, opaque)
@@ -111,11 +113,11 @@ class Matched:
             held = both(held, opposite(left_out))
         if held == FALSE:
             return FALSE
-        condition = self.rule.condition
-        met = TRUE if condition is None else self._conditions.values(condition, self.wide, world)
+        condition = self._condition
+        values = TRUE if condition is None else self._conditions.values(condition, self.wide, world)
         if self.loose:
-            met = ANYTHING
-        value = both(held, met)
+            values = ANYTHING
+        value = both(held, values)
         if opaque and not self.wide and True in value:
             # An allow rule takes an opaque effect only where it says so; whether that is why it is true stays open.
             value = frozenset(value - {True} | {None}) | (TRUE if self._says_opaque else frozenset())

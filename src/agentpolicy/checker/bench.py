@@ -21,9 +21,11 @@ from agentpolicy.engine.decision import Decision
 from agentpolicy.engine.engine import Engine
 from agentpolicy.engine.policy import Policy
 from agentpolicy.engine.situation import Agent, Clock, Situation, User, check_facts
+from agentpolicy.engine.turn import Turn
 from agentpolicy.language import checked as c
 from agentpolicy.language.check import operands, walk_test
 from agentpolicy.language.vocabulary import WEEKDAYS
+from agentpolicy.stores import MemoryStore, Store
 
 #: Built-in answers that the reference evaluator gives too; the others are given before any rule is asked.
 _JUDGED_BUILTINS = frozenset({"builtin:missing-fact", "builtin:no-effect"})
@@ -37,6 +39,7 @@ class Circumstances:
     agent: Agent = field(factory=Agent, eq=False)
     user: User = field(factory=User, eq=False)
     session_id: str = "session"
+    store: Store = field(factory=MemoryStore, eq=False)
     clock: Clock = time.time
     local: Callable[[float], time.struct_time] = time.localtime
 
@@ -93,23 +96,43 @@ class Bench:
         Raises:
             FactError: a fact that the policy does not declare, or of the wrong type.
         """
-        engine = _Engine(self.policy, where, self.host)
-        session = engine.session(id=where.session_id)
-        decision = engine.decide(call, session)
-        situation = self.situation(call, where)
+        decision = self._engine(where).session(id=where.session_id).decide(call)
+        situation = self.situation(call, where, decision)
         if decision.rule.startswith("builtin:") and decision.rule not in _JUDGED_BUILTINS:
             broken = decision.reason if decision.rule == "builtin:internal-error" else None
             return Answered(decision, tuple(decision.effects), (), situation, frozenset({decision.rule}), broken)
         effects = self.effects(call)
-        whole, answers = reference.judge_call(self.program, self.bindings, effects, situation)
-        return Answered(
-            decision,
-            effects,
-            answers,
-            situation,
-            self._deciding(decision, effects, situation),
-            _difference(decision, whole),
-        )
+        whole, answers = reference.judge_call(self.program, self.bindings, effects, anew(situation))
+        deciding = self._deciding(decision, effects, anew(situation))
+        return Answered(decision, effects, answers, situation, deciding, _difference(decision, whole))
+
+    def done(self, decision: Decision, where: Circumstances, result: str | None, shown: object) -> None:
+        """Count an allowed call as let through and done.
+
+        Args:
+            decision: the answer to it.
+            where: who acts, under which facts, when.
+            result: how it ended, ``ok`` or ``error``; None where it is still under way.
+            shown: what it gave back, or ``memory.UNSEEN``.
+        """
+        turn = decision.situation.state
+        if isinstance(turn, Turn):
+            origin = self.origin_of(decision.call)
+            turn.again(decision.situation).let_through(decision.id, origin=origin, awaited=True, approved=False)
+            if result is not None:
+                self._engine(where).settle(decision, result, shown)
+
+    def origin_of(self, call: ToolCall) -> str:
+        """Where what a call gives back comes from: ``trusted``, ``untrusted`` or a label."""
+        shape = self.policy.tools.get(call.tool)
+        return "untrusted" if shape is None or shape.returns is None else shape.returns
+
+    def said(self, text: str, where: Circumstances) -> None:
+        """Say what the user said."""
+        self._engine(where).session(id=where.session_id).said(text)
+
+    def _engine(self, where: Circumstances) -> _Engine:
+        return _Engine(self.policy, where, self.host)
 
     def effects(self, call: ToolCall) -> tuple[Effect, ...]:
         """All effects of a call.
@@ -119,8 +142,16 @@ class Bench:
         """
         return tuple(effects_of(call, self.policy.tools, self.host, want_size=self.policy.reads_size))
 
-    def situation(self, call: ToolCall, where: Circumstances) -> reference.Situation:
+    def situation(
+        self, call: ToolCall, where: Circumstances, decision: Decision | None = None, ended: str | None = None
+    ) -> reference.Situation:
         """What rules may read, for the reference evaluator.
+
+        Args:
+            call: the call that is judged.
+            where: who acts, under which facts, when.
+            decision: the answer to it, in whose session rules are asked.
+            ended: how the call ended, where that is known: ``ok`` or ``error``.
 
         Raises:
             FactError: as for ``answer``.
@@ -142,7 +173,13 @@ class Bench:
             "time.hour": date.tm_hour,
             "time.weekday": WEEKDAYS[date.tm_wday],
         }
-        return reference.Situation(facts, {name: value for name, value in context.items() if value is not None})
+        known = {name: value for name, value in context.items() if value is not None}
+        turn = None if decision is None else decision.situation.state
+        if decision is None or not isinstance(turn, Turn):
+            return reference.Situation(facts, known)
+        again = turn.again(decision.situation)
+        again.ended = ended
+        return reference.Situation(facts, known, again)
 
     def rule(self, verdict: Verdict) -> c.CheckedRule | None:
         """The rule that a verdict names; None for defaults and built-in answers."""
@@ -157,6 +194,7 @@ class Bench:
     ) -> frozenset[str]:
         found = {decision.rule}
         for effect in effects:
+            situation.state.judging(effect)
             for layer in self.program.layers:
                 answer = layer_answer(self.program, layer, self.bindings, effect, situation)
                 if answer is None or answer.outcome != decision.outcome:
@@ -175,6 +213,7 @@ class Bench:
                         found.add(rule.id)
                     if value is None and rule.effect != "allow" and values.get(answer.rule) is None:
                         found.add(rule.id)
+            situation.state.count(effect)
         return frozenset(found)
 
 
@@ -183,7 +222,15 @@ class _Engine(Engine):
 
     def __init__(self, policy: Policy, where: Circumstances, host: Host) -> None:
         self._local = where.local
-        super().__init__(policy, facts=where.facts, agent=where.agent, user=where.user, clock=where.clock, host=host)
+        super().__init__(
+            policy,
+            facts=where.facts,
+            agent=where.agent,
+            user=where.user,
+            clock=where.clock,
+            host=host,
+            store=where.store,
+        )
 
     def situation(
         self, policy: Policy, facts: Mapping[str, Any], agent: Agent, user: User, session_id: str | None
@@ -200,6 +247,12 @@ class _Engine(Engine):
             clock=self.clock,
             local=self._local,
         )
+
+
+def anew(situation: reference.Situation) -> reference.Situation:
+    """The same situation in which no effect of the call was counted yet."""
+    turn = situation.state
+    return evolve(situation, state=turn.again(turn.situation)) if isinstance(turn, Turn) else situation
 
 
 def counts(rule: c.CheckedRule, effect: Effect) -> bool:

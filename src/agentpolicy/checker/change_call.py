@@ -85,9 +85,11 @@ class CallChanges:
         for layer, rule in self._trial.rules:
             for leaf in () if rule.condition is None else leaves(rule.condition):
                 names = [one for one in operands(leaf) if isinstance(one, c.Attribute)]
-                if not names or any(one.name in {"opaque", "result"} for one in names):
+                if isinstance(leaf, c.HasMark):
+                    pass
+                elif not names or any(one.name in {"opaque", "result"} for one in names):
                     continue
-                key = _same(leaf)
+                key = _same(layer, leaf)
                 if key in tried or len(tried) >= MOST_TRIED:
                     continue
                 tried.add(key)
@@ -102,32 +104,51 @@ class CallChanges:
             answer = self._trial.other(program=self._forced(key, value))
             if answer is None:
                 continue
-            came = describe_test(leaf, now, effect, self._trial.bench.params, self._trial.situation)
+            came = describe_test(layer, leaf, now, effect, self._trial.bench.params, self._trial.situation)
             text = f"`{written(leaf.place)}` being {'true' if value else 'false'} ({came.partition('` ')[2]})"
             yield Change("condition", text, answer.outcome, answer.rule, leaf.place.source.name, leaf.place.line)
 
     def _truth(self, layer: c.Layer, rule: c.CheckedRule, leaf: c.Test_, effect: Effect) -> bool | None:
-        bare = evolve(rule, effect="deny", subject=None, excepts=(), condition=leaf)
+        bare = evolve(rule, effect="deny", subject=None, excepts=(), condition=leaf, quotas=())
+        self._trial.situation.state.judging(effect)
         return reference.match_rule(layer, bare, self._trial.bench.bindings, effect, self._trial.situation)
 
     def _forced(self, key: Hashable, value: bool) -> c.Program:
         """The program with one test, wherever it stands, taken for true or false."""
 
-        def replaced(test: c.Test_) -> c.Test_:
+        def replaced(layer: c.Layer, test: c.Test_) -> c.Test_:
             match test:
                 case c.All(terms=terms) | c.Some(terms=terms):
-                    return evolve(test, terms=tuple(replaced(term) for term in terms))
+                    return evolve(test, terms=tuple(replaced(layer, term) for term in terms))
                 case c.Negation(term=term):
-                    return evolve(test, term=replaced(term))
+                    return evolve(test, term=replaced(layer, term))
                 case _:
-                    return c.Truthy(c.Constant(value), test.place) if _same(test) == key else test
+                    return c.Truthy(c.Constant(value), test.place) if _same(layer, test) == key else test
 
         return self._trial.mapped(
-            lambda rule: rule if rule.condition is None else evolve(rule, condition=replaced(rule.condition))
+            lambda layer, rule: (
+                rule if rule.condition is None else evolve(rule, condition=replaced(layer, rule.condition))
+            )
         )
 
+    def counts(self) -> Iterator[Change]:
+        """Clauses that count: what if what a rule allows were not spent, or what one watches were exceeded."""
+        for layer, rule in self._trial.rules:
+            if not rule.quotas:
+                continue
+            answer = self._trial.other(program=self._uncounted(rule))
+            if answer is None:
+                continue
+            clauses = " and ".join(f"`{written(quota.place)}`" for quota in rule.quotas)
+            text = f"{clauses} of `{rule.id}` {'not being spent' if rule.effect == 'allow' else 'being exceeded'}"
+            yield Change("count", text, answer.outcome, answer.rule, layer.source.name, rule.quotas[0].place.line)
 
-def _same(test: c.Test_) -> Hashable:
+    def _uncounted(self, rule: c.CheckedRule) -> c.Program:
+        """The program in which a rule counts nothing."""
+        return self._trial.mapped(lambda _, each: evolve(each, quotas=()) if each is rule else each)
+
+
+def _same(layer: c.Layer, test: c.Test_) -> Hashable:
     """What two single tests have in common that say the same, wherever they stand."""
     match test:
         case c.Comparison(left=left, op=op, right=right):
@@ -138,6 +159,10 @@ def _same(test: c.Test_) -> Hashable:
             return ("holds", left, quantifier, values, tuple((glob.kind, glob.text) for glob in globs))
         case c.Truthy(operand=operand):
             return ("truth", operand)
+        case c.HasMark(mark=mark):
+            return ("mark", layer.name, mark)
+        case c.From(left=left, origin=origin):
+            return ("from", left, origin)
         case _:
             return id(test)
 

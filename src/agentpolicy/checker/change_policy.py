@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from attrs import evolve
 
-from agentpolicy.checker.bench import layer_answer
+from agentpolicy.checker.bench import anew, layer_answer
 from agentpolicy.checker.nearly import Weighed, shown_pattern, where
 from agentpolicy.checker.suggest import allowing
 from agentpolicy.checker.trial import Change, ChangeKind, Trial
@@ -45,7 +45,7 @@ class PolicyChanges:
                 ),
             )
             answer, _ = reference.judge_call(
-                program, self._trial.bench.bindings, self._trial.effects, self._trial.situation
+                program, self._trial.bench.bindings, self._trial.effects, anew(self._trial.situation)
             )
             names = " and ".join(f"`{rule.id}` ({where(rule.place, layer.source.name)})" for layer, rule in group)
             text = f"the {'rules' if len(group) > 1 else 'rule'} {names} not being there"
@@ -77,7 +77,7 @@ class PolicyChanges:
                 yield Change(kind, text, answer.outcome, answer.rule, rule.place.source.name, rule.place.line)
 
     def _with(self, rule: c.CheckedRule, other: c.CheckedRule) -> c.Program:
-        return self._trial.mapped(lambda each: other if each is rule else each)
+        return self._trial.mapped(lambda _, each: other if each is rule else each)
 
     def new_rules(self, program: c.Program | None = None, also: str = "") -> Iterator[Change]:
         """Rules that would allow exactly the effects that only a default keeps back, in the layers that do."""
@@ -87,8 +87,11 @@ class PolicyChanges:
         loose = False
         for at, layer in enumerate(program.layers):
             taken = {rule.id for one in self._trial.program.layers for rule in one.rules}
+            situation = anew(self._trial.situation)
             for effect in self._trial.effects:
-                answer = layer_answer(program, layer, self._trial.bench.bindings, effect, self._trial.situation)
+                situation.state.judging(effect)
+                answer = layer_answer(program, layer, self._trial.bench.bindings, effect, situation)
+                situation.state.count(effect)
                 if answer is None:
                     # Where no layer speaks, the innermost is the one to say something.
                     if at < len(program.layers) - 1 or not self._nobody_speaks(program, effect):

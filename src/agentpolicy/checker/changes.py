@@ -27,7 +27,7 @@ def changes(bench: Bench, answered: Answered, near: Sequence[Weighed]) -> tuple[
         return ()
     trial = Trial(bench, answered)
     call, policy = CallChanges(trial), PolicyChanges(trial)
-    found = [*call.situations(), *call.conditions()]
+    found = [*call.situations(), *call.conditions(), *call.counts()]
     if answered.decision.outcome != "deny" or answered.decision.rule != "default":
         found += policy.without()
     if answered.decision.outcome != "allow":

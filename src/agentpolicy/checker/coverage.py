@@ -1,4 +1,4 @@
-"""Which rules, branches of conditions and alternatives of patterns the tests of policy files reached."""
+"""Which rules, marks, branches of conditions and alternatives of patterns the tests of policy files reached."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 
 from attrs import evolve, field, frozen
 
-from agentpolicy.checker.nearly import shown_pattern, written
+from agentpolicy.checker.nearly import counted, shown_pattern, written
 from agentpolicy.compiler import reference
 from agentpolicy.effects.effect import Effect
 from agentpolicy.language import checked as c
@@ -17,8 +17,13 @@ from agentpolicy.language.check import walk_test
 from agentpolicy.language.load import PRESETS
 from agentpolicy.language.patterns import PARAMETER
 
-Kind: TypeAlias = Literal["rule", "branch", "pattern"]
-_NAMES: Mapping[Kind, str] = {"rule": "rules", "branch": "branches", "pattern": "pattern alternatives"}
+Kind: TypeAlias = Literal["rule", "mark", "branch", "pattern"]
+_NAMES: Mapping[Kind, str] = {
+    "rule": "rules",
+    "mark": "marks",
+    "branch": "branches",
+    "pattern": "pattern alternatives",
+}
 #: What is reached, by its place: file, offsets, and what of it.
 _Key: TypeAlias = tuple[str, int, int, str]
 #: Stands for a parameter while braces are looked for.
@@ -77,6 +82,9 @@ class Coverage:
             for rule in layer.rules:
                 for goal in goals(rule):
                     self._goals.setdefault(goal.key, goal)
+            for mark in layer.marks:
+                for goal in goals(as_rule(mark), mark):
+                    self._goals.setdefault(goal.key, goal)
 
     def observe(
         self,
@@ -85,12 +93,29 @@ class Coverage:
         effects: Sequence[Effect],
         situation: reference.Situation,
     ) -> None:
-        """Take up what one call reaches."""
-        for layer in program.layers:
-            for rule in layer.rules:
-                for effect in effects:
+        """Take up what one call reaches, in the session as it was when the call was judged."""
+        for effect in effects:
+            situation.state.judging(effect)
+            for layer in program.layers:
+                for rule in layer.rules:
                     if effect.action in rule.actions:
                         self._observe(layer, rule, bindings, effect, situation)
+            situation.state.count(effect)
+
+    def observe_marks(
+        self,
+        program: c.Program,
+        bindings: reference.Bindings,
+        effects: Sequence[Effect],
+        situation: reference.Situation,
+    ) -> None:
+        """Take up the lines that set and clear marks which a call reaches that was let through and has ended."""
+        for effect in effects:
+            situation.state.judging(effect)
+            for layer in program.layers:
+                for mark in layer.marks:
+                    if effect.action in mark.actions:
+                        self._observe(layer, as_rule(mark), bindings, effect, situation)
 
     def _observe(
         self,
@@ -108,10 +133,16 @@ class Coverage:
         for glob, excepted in patterns(rule):
             if id(glob) in matched:
                 self._alternatives(layer, rule, glob, excepted, bindings, effect, situation)
+        if rule.quotas and reference.match_rule(layer, evolve(rule, quotas=()), bindings, effect, situation):
+            for at, quota in enumerate(rule.quotas):
+                left = counted(layer, rule, at, effect, situation)
+                if left is not None:
+                    self._reached.add(_key(quota.place, f"quota {left}"))
         if rule.condition is None:
             return
         # What a condition comes to counts where its rule could have matched.
-        there = value or reference.match_rule(layer, evolve(rule, condition=None), bindings, effect, situation)
+        bare = evolve(rule, condition=None, quotas=())
+        there = value or reference.match_rule(layer, bare, bindings, effect, situation)
         if there is not False:
             for test, found in seen.tests:
                 if found is not None:
@@ -134,7 +165,8 @@ class Coverage:
         # Exceptions are read as rules of the other kind read their patterns.
         turned = rule.effect if not excepted else "deny" if rule.effect == "allow" else "allow"
         for at, (_, text) in enumerate(found):
-            alone = evolve(rule, effect=turned, subject=(evolve(glob, text=text),), excepts=(), condition=None)
+            one = evolve(glob, text=text)
+            alone = evolve(rule, effect=turned, subject=(one,), excepts=(), condition=None, quotas=())
             if reference.match_rule(layer, alone, bindings, effect, situation):
                 self._reached.add(_key(glob.place, f"alternative {at}"))
 
@@ -178,6 +210,7 @@ class Coverage:
         counted = ", ".join(
             f"{self.totals(kind).reached} of {self.totals(kind).total} {name}"
             for kind, name in _NAMES.items()
+            if kind != "mark" or self.totals(kind).total
         )  # fmt: skip
         lines.append(f"reached {self.totals().percent:.0f}%: {counted}")
         return "\n".join(lines)
@@ -205,13 +238,31 @@ class _Seen:
 # --- what there is to reach ----------------------------------------------------------
 
 
-def goals(rule: c.CheckedRule) -> Iterator[_Goal]:
-    """Everything of a rule that tests should reach."""
+def as_rule(mark: c.CheckedMark) -> c.CheckedRule:
+    """A line that sets or clears a mark as a rule of the same match, read as widely as it may be."""
+    return c.CheckedRule(
+        mark.name, "deny", 0, mark.actions, mark.subject, mark.excepts, mark.condition, None, mark.place
+    )
+
+
+def goals(rule: c.CheckedRule, mark: c.CheckedMark | None = None) -> Iterator[_Goal]:
+    """Everything of a rule that tests should reach, or of a mark's line that was made one."""
 
     def goal(place: c.Place, what: str, kind: Kind, text: str, order: int = 0) -> _Goal:
         return _Goal(_key(place, what), kind, place.source.name, place.line, text, order)
 
-    yield goal(rule.place, "rule", "rule", f"the rule `{rule.id}` never matched")
+    if mark is None:
+        yield goal(rule.place, "rule", "rule", f"the rule `{rule.id}` never matched")
+    else:
+        line = f"`{'clear' if mark.clear else 'mark'} {mark.name}`"
+        yield goal(rule.place, "rule", "mark", f"{line} never matched what was let through")
+    for quota in rule.quotas:
+        over = quota.kind == "over"
+        spent, left = ("exceeded", "kept") if over else ("spent", "left with room")
+        # No test sends or receives as many bytes as budgets are about.
+        if quota.kind != "budget" or isinstance(quota.of, c.Attribute):
+            yield goal(quota.place, f"quota {over}", "branch", f"`{written(quota.place)}` was never {spent}", 1)
+        yield goal(quota.place, f"quota {not over}", "branch", f"`{written(quota.place)}` was never {left}", 1)
     if rule.condition is not None:
         for node in branching(rule.condition):
             for value in (True, False):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from attrs import frozen
 
-from agentpolicy.checker.bench import Answered, Bench, Circumstances, counts, layer_answer
+from agentpolicy.checker.bench import Answered, Bench, Circumstances, anew, counts, layer_answer
 from agentpolicy.checker.changes import Change, changes
+from agentpolicy.checker.history import Done, Said, Text, replay
 from agentpolicy.checker.nearly import PartKind, Weighed, shown_pattern, weigh
+from agentpolicy.checker.remembering import MarkExplained, PassageExplained, marks_of, passages_of
 from agentpolicy.checker.suggest import patterns_of
 from agentpolicy.compiler import reference
 from agentpolicy.effects.call import ToolCall
@@ -23,7 +25,7 @@ from agentpolicy.language.vocabulary import family
 #: Rules that nearly matched, of one layer and effect, that are told at most.
 MOST_NEAR = 5
 _NEARNESS: Mapping[PartKind | None, int] = {
-    "opaque": 0, "condition": 1, "exception": 1, "rights": 1, "answered": 2, None: 3, "pattern": 4,
+    "opaque": 0, "condition": 1, "exception": 1, "rights": 1, "count": 1, "answered": 2, None: 3, "pattern": 4,
 }  # fmt: skip
 
 
@@ -63,13 +65,17 @@ class LayerExplained:
 
 @frozen
 class EffectExplained:
-    """One effect and what is answered to it; ``outcome`` is None where others answer for it."""
+    """One effect and what is answered to it; ``outcome`` is None where others answer for it.
+
+    ``passages`` are where values stand whose origin a rule asks for, in what the session has seen.
+    """
 
     effect: Effect
     outcome: str | None
     rule: str | None
     layer: str | None
     layers: tuple[LayerExplained, ...]
+    passages: tuple[PassageExplained, ...] = ()
 
     @property
     def text(self) -> str:
@@ -84,16 +90,21 @@ class EffectExplained:
             "outcome": self.outcome,
             "rule": self.rule,
             "layers": [layer.as_json() for layer in self.layers],
+            "passages": [one.as_json() for one in self.passages],
         }
 
 
 @frozen
 class Explanation:
-    """Why a call is answered as it is. ``changes`` would each give another answer."""
+    """Why a call is answered as it is. ``changes`` would each give another answer.
+
+    ``marks`` are those of the session that are set, and those that rules about the call ask for.
+    """
 
     decision: Decision
     effects: tuple[EffectExplained, ...]
     changes: tuple[Change, ...]
+    marks: tuple[MarkExplained, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The explanation as JSON values."""
@@ -105,6 +116,7 @@ class Explanation:
             "layer": decision.layer,
             "line": decision.verdict.line or None,
             "effects": [effect.as_json() for effect in self.effects],
+            "marks": [mark.as_json() for mark in self.marks],
             "changes": [change.as_json() for change in self.changes],
         }
 
@@ -122,8 +134,9 @@ def explain(
     params: Mapping[str, object] | None = None,
     circumstances: Circumstances | None = None,
     host: Host | None = None,
+    before: Iterable[Said | Done] = (),
 ) -> Explanation:
-    """Explain the answer to one call.
+    """Explain the answer to one call, in a new session or after what happened in it.
 
     Args:
         program: the checked policy.
@@ -131,6 +144,7 @@ def explain(
         params: values of the policy's parameters.
         circumstances: who acts, for whom, under which facts, when.
         host: the machine that patterns and paths mean; this one where None.
+        before: what was said and done before in the session.
 
     Raises:
         PolicyError: a parameter is missing or bad, or the engine refuses the policy.
@@ -138,24 +152,39 @@ def explain(
         RuntimeError: the engine and the reference evaluator do not agree, an error in this library.
     """
     bench = Bench(program, params or {}, host=host or Host(), protect=True)
-    answered = bench.answer(call, circumstances or Circumstances())
+    where = circumstances or Circumstances()
+    seen = replay(bench, where, before)
+    answered = bench.answer(call, where)
     if answered.difference is not None:
         raise RuntimeError(f"the engine cannot be explained: {answered.difference}")
-    effects = tuple(_effect(bench, answered, at) for at in range(len(answered.effects)))
+    marks = marks_of(bench, answered.effects, answered.situation)
+    effects = tuple(_effects(bench, answered, seen))
     near = [one for effect in effects for layer in effect.layers for one in layer.near]
-    return Explanation(answered.decision, effects, changes(bench, answered, near))
+    return Explanation(answered.decision, effects, changes(bench, answered, near), marks)
 
 
-def _effect(bench: Bench, answered: Answered, at: int) -> EffectExplained:
+def _effects(bench: Bench, answered: Answered, seen: Sequence[Text]) -> Iterator[EffectExplained]:
+    """Each effect in the session as the earlier ones of the call leave it."""
+    situation = anew(answered.situation)
+    for at, effect in enumerate(answered.effects):
+        situation.state.judging(effect)
+        yield _effect(bench, answered, at, situation, seen)
+        situation.state.count(effect)
+
+
+def _effect(
+    bench: Bench, answered: Answered, at: int, situation: reference.Situation, seen: Sequence[Text]
+) -> EffectExplained:
     effect = answered.effects[at]
     if not answered.answers:
         rule = answered.decision.rule
         return EffectExplained(effect, answered.decision.outcome, rule, None, ())
     answer = answered.answers[at]
-    layers = tuple(_layer(bench, layer, effect, answered.situation) for layer in bench.program.layers)
+    layers = tuple(_layer(bench, layer, effect, situation) for layer in bench.program.layers)
+    passages = passages_of(bench, effect, situation, seen)
     if answer.rule == "answered":
-        return EffectExplained(effect, None, None, None, layers)
-    return EffectExplained(effect, answer.outcome, answer.rule, answer.layer, layers)
+        return EffectExplained(effect, None, None, None, layers, passages)
+    return EffectExplained(effect, answer.outcome, answer.rule, answer.layer, layers, passages)
 
 
 def _layer(bench: Bench, layer: c.Layer, effect: Effect, situation: reference.Situation) -> LayerExplained:
@@ -216,5 +245,6 @@ def _rule_json(one: Weighed) -> dict[str, Any]:
         "effect": one.rule.effect,
         "line": one.rule.place.line,
         "value": {True: "true", False: "false", None: "unknown"}[one.value],
+        "notes": list(one.notes),
         "parts": [{"kind": part.kind, "text": part.text, "line": part.place.line} for part in one.parts],
     }

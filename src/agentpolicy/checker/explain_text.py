@@ -34,6 +34,8 @@ def explanation_text(explanation: Explanation, colour: bool) -> str:
     lines = [head]
     if decision.reason:
         lines.append(f"  because {visible(decision.reason)}")
+    if explanation.marks:
+        lines += ["", *(f"{paint('session', 'dim')}    {visible(mark.text)}" for mark in explanation.marks)]
     for effect in explanation.effects:
         lines += ["", *_effect(effect, paint)]
     lines += ["", *_changes(explanation, paint)]
@@ -49,6 +51,7 @@ def _effect(effect: EffectExplained, paint: _Painter) -> Iterable[str]:
     yield f"{paint(visible(effect.text), 'bold')}  →  {answer}"
     if effect.effect.why:
         yield f"  not known: {visible(effect.effect.why)}"
+    yield from (f"  {visible(one.text)}" for one in effect.passages)
     for layer in effect.layers:
         if effect.outcome is None and not (layer.matched or layer.unsure or layer.near):
             continue
@@ -65,9 +68,13 @@ def _layer(layer: LayerExplained, paint: _Painter, *, named: bool) -> Iterable[s
     for title, rules in (("matches", layer.matched), ("may match", layer.unsure), ("nearly", layer.near)):
         for one in rules:
             yield indent + _rule(title, one, paint)
-            yield from (f"{indent}             {visible(part.text)}" for part in one.parts)
+            yield from (f"{indent}             {visible(text)}" for text in _said_of(one))
     if layer.by_default:
         yield f"{indent}{'default':<10} {layer.default}"
+
+
+def _said_of(one: Weighed) -> Iterable[str]:
+    return [*one.notes, *(part.text for part in one.parts)]
 
 
 def _rule(title: str, one: Weighed, paint: _Painter) -> str:

@@ -15,6 +15,7 @@ from agentpolicy.language.patterns import DOLLAR
 from agentpolicy.language.scope import literal
 from agentpolicy.language.source import Diagnostic
 from agentpolicy.language.vocabulary import OS_NAMES, WEEKDAYS
+from agentpolicy.stores import MemoryStore
 
 #: Where the clock of a test stands at first: Monday, 1 January 2024, 12:00 UTC.
 START = calendar.timegm((2024, 1, 1, 12, 0, 0))
@@ -41,6 +42,7 @@ class Givens:
         self.facts: dict[str, Any] = {}
         self._context: dict[str, Any] = {}
         self._now: float = START
+        self._store = MemoryStore()
         self.asked = False
 
     @property
@@ -86,6 +88,7 @@ class Givens:
             agent=Agent(read("agent.name"), read("agent.role")),
             user=User(read("user.name"), read("user.groups")),
             session_id=read("session.id", "test"),
+            store=self._store,
             clock=lambda: now,
             local=time.gmtime,
         )

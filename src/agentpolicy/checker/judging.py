@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from attrs import evolve
 
+from agentpolicy.checker.assumed import Assumed, Heard, Marks
 from agentpolicy.checker.witness import Case
 from agentpolicy.compiler import reference
 from agentpolicy.compiler.bind import Bindings
@@ -45,9 +46,48 @@ class Judge:
         self.refused: PolicyError | None = None
         self.left = MOST_JUDGED
 
-    def counterexample(self, case: Case) -> Verdict | None:
-        """The answer that contradicts the proof; None where there is none."""
-        if self._compiled is None:
+    @property
+    def policy(self) -> Policy | None:
+        """The compiled policy; None where it cannot be compiled."""
+        compiled = self._both()
+        return None if compiled is None else compiled[1]
+
+    def counterexample(self, case: Case, marks: Marks, heard: Heard) -> Verdict | None:
+        """The answer that contradicts the proof, in a session of these marks that has heard this; None for none."""
+        compiled = self._both()
+        if compiled is None:
+            return None
+        self.left -= 1
+        match, policy = compiled
+        state = Assumed(policy, marks, heard, case.context)
+        situation, seen = case.situation(state), case.seen(state)
+        matched = match.judge(case.effect, situation)
+        if matched is None or matched.outcome != self.rule.effect or matched.rule != self.rule.id or matched.unsure:
+            return None
+        found = policy.judge(case.effect, situation)
+        if found is None or (found.outcome == self._wanted) != self._never:
+            return None
+        if reference.judge(self._program, self._oracle, case.effect, seen).outcome != found.outcome:
+            return None
+        if reference.judge(self._match, self._oracle, case.effect, seen).outcome != self.rule.effect:
+            return None
+        return found
+
+    def lets_through(self, case: Case, marks: Marks, heard: Heard) -> bool:
+        """Whether an effect goes ahead in such a session: at once, or when people agree to it."""
+        compiled = self._both()
+        if compiled is None:
+            return False
+        self.left -= 1
+        state = Assumed(compiled[1], marks, heard, case.context)
+        found = compiled[1].judge(case.effect, case.situation(state))
+        if found is None or found.outcome == "deny":
+            return False
+        return reference.judge(self._program, self._oracle, case.effect, case.seen(state)).outcome == found.outcome
+
+    def _both(self) -> tuple[Policy, Policy] | None:
+        """The proof's match and the policy, compiled."""
+        if self._compiled is None and self.refused is None:
             try:
                 self._compiled = (
                     Policy(compile_program(self._match, self._bindings)),
@@ -55,22 +95,7 @@ class Judge:
                 )
             except PolicyError as error:
                 self.refused = error
-                return None
-        self.left -= 1
-        match, policy = self._compiled
-        situation = case.situation
-        matched = match.judge(case.effect, situation)
-        if matched is None or matched.outcome != self.rule.effect or matched.rule != self.rule.id or matched.unsure:
-            return None
-        found = policy.judge(case.effect, situation)
-        if found is None or (found.outcome == self._wanted) != self._never:
-            return None
-        seen = reference.Situation(facts=case.facts, context=case.context)
-        if reference.judge(self._program, self._oracle, case.effect, seen).outcome != found.outcome:
-            return None
-        if reference.judge(self._match, self._oracle, case.effect, seen).outcome != self.rule.effect:
-            return None
-        return found
+        return self._compiled
 
 
 def proof_rule(proof: c.CheckedProof) -> c.CheckedRule:

@@ -12,13 +12,15 @@ from attrs import evolve, frozen
 from agentpolicy.checker.bench import reads_rights
 from agentpolicy.compiler import reference
 from agentpolicy.compiler.expression import suffix_of
+from agentpolicy.compiler.remembered import Nothing
 from agentpolicy.effects.effect import Effect, ExecEffect, FileEffect, ToolEffect
+from agentpolicy.engine.view import View
 from agentpolicy.language import checked as c
 from agentpolicy.language import tree as t
 from agentpolicy.language.check import operands, walk_test
 
 Truth: TypeAlias = bool | None
-PartKind: TypeAlias = Literal["pattern", "exception", "condition", "rights", "opaque", "answered"]
+PartKind: TypeAlias = Literal["pattern", "exception", "condition", "count", "rights", "opaque", "answered"]
 #: Patterns and values that one sentence names at most.
 MOST_NAMED = 4
 _UNKNOWN = object()
@@ -36,12 +38,16 @@ class Part:
 
 @frozen
 class Weighed:
-    """A rule held against an effect. ``parts`` are empty where it matches."""
+    """A rule held against an effect.
+
+    ``parts`` are empty where it matches; ``notes`` say what it found in the session then.
+    """
 
     layer: c.Layer
     rule: c.CheckedRule
     value: Truth
     parts: tuple[Part, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def only(self) -> PartKind | None:
@@ -62,12 +68,12 @@ def weigh(
     answered = rule.effect == "allow" and isinstance(effect, ToolEffect) and effect.answered
     rights = rule.effect == "allow" and isinstance(effect, ExecEffect) and effect.guarded and not reads_rights(rule)
     if value and not rights and not answered:
-        return Weighed(layer, rule, True)
+        return Weighed(layer, rule, True, notes=tuple(_notes(layer, rule, bindings, effect, situation)))
     parts: list[Part] = []
     known = rule.effect == "allow" and effect.opaque
 
     def alone(**only: Any) -> tuple[Truth, _Seen]:
-        bare: dict[str, Any] = {"subject": None, "excepts": (), "condition": None, **only}
+        bare: dict[str, Any] = {"subject": None, "excepts": (), "condition": None, "quotas": (), **only}
         if known:
             bare["condition"] = _and_opaque(bare["condition"], rule.place)
         seen = _Seen()
@@ -89,8 +95,13 @@ def weigh(
         if met is not True:
             for node, wanted in blamed(rule.condition, seen, every=rule.effect == "allow"):
                 found = seen.of(node, wanted, every=rule.effect == "allow")
-                text = describe_test(node, found, effect, bindings.params, situation)
+                text = describe_test(layer, node, found, effect, bindings.params, situation)
                 parts.append(Part("condition", text, node.place, met))
+    for at, quota in enumerate(rule.quotas):
+        left = counted(layer, rule, at, effect, situation)
+        if left is not True:
+            text = describe_count(layer, rule, at, effect, situation)
+            parts.append(Part("count", text, quota.place, left))
     if rights:
         text = "the command has rights or variables of its own, and the rule reads neither `elevated` nor `env`"
         parts.append(Part("rights", text, rule.place, False))
@@ -99,6 +110,25 @@ def weigh(
         text = f"a part of it is not known{why}, and the rule does not say `opaque`"
         parts.append(Part("opaque", text, rule.place, None))
     return Weighed(layer, rule, False if any(part.value is False for part in parts) else value and None, tuple(parts))
+
+
+def _notes(
+    layer: c.Layer,
+    rule: c.CheckedRule,
+    bindings: reference.Bindings,
+    effect: Effect,
+    situation: reference.Situation,
+) -> Iterator[str]:
+    """What a rule that matches found in the session: marks, origins, and what is counted."""
+    if rule.condition is not None:
+        seen = _Seen()
+        reference.match_rule(layer, rule, bindings, effect, situation, seen)
+        for node in leaves(rule.condition):
+            if isinstance(node, c.HasMark | c.From):
+                value = seen.of(node, True, every=False)
+                yield describe_test(layer, node, value, effect, bindings.params, situation)
+    for at in range(len(rule.quotas)):
+        yield describe_count(layer, rule, at, effect, situation)
 
 
 def _and_opaque(condition: c.Test_ | None, place: c.Place) -> c.Test_:
@@ -114,6 +144,48 @@ def _no_pattern(globs: Iterable[c.Glob], value: Truth) -> str:
     if value is None:
         return f"it cannot be told whether {listed} {'match' if len(written) > 1 else 'matches'}"
     return f"{listed} {'do' if len(written) > 1 else 'does'} not match"
+
+
+# --- what is counted --------------------------------------------------------------
+
+
+def counted(
+    layer: c.Layer, rule: c.CheckedRule, at: int, effect: Effect, situation: reference.Situation
+) -> bool | None:
+    """Whether a clause that counts lets its rule match."""
+    key, state = f"{layer.name}:{rule.id}:{at}", situation.state
+    return state.exceeds(key, effect) if rule.quotas[at].kind == "over" else state.within(key, effect)
+
+
+def describe_count(layer: c.Layer, rule: c.CheckedRule, at: int, effect: Effect, situation: reference.Situation) -> str:
+    """A clause that counts as it is written, whether it is spent, and how much of it."""
+    quota, held = rule.quotas[at], counted(layer, rule, at, effect, situation)
+    if quota.kind == "over":
+        came = {True: "is exceeded", False: "is not exceeded", None: "cannot be told"}[held]
+    else:
+        came = {True: "has room", False: "is spent", None: "cannot be told"}[held]
+    text, state = f"`{written(quota.place)}` {came}", situation.state
+    if not isinstance(state, View):
+        return text
+    spent, more = state.spent(f"{layer.name}:{rule.id}:{at}", effect)
+    if spent is None:
+        return f"{text}: it is not known by what to count"
+    window = "so far" if quota.window is None else f"in the last {_shown_seconds(quota.window)}"
+    text += f": {_shown_amount(spent)} of {_shown_amount(quota.amount)} {window}"
+    if more is None:
+        return f"{text}, and what this adds is not known"
+    return f"{text}, and this adds {_shown_amount(more)}"
+
+
+def _shown_amount(value: float) -> str:
+    return str(int(value)) if value == int(value) else str(value)
+
+
+def _shown_seconds(seconds: int) -> str:
+    for unit, name in ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
+        if seconds % unit == 0:
+            return name if seconds == unit else f"{seconds // unit} {name}s"
+    return f"{seconds} seconds"
 
 
 # --- conditions -----------------------------------------------------------------
@@ -167,17 +239,63 @@ def leaves(condition: c.Test_) -> Iterator[c.Test_]:
 
 
 def describe_test(
-    node: c.Test_, value: Truth, effect: Effect, params: Mapping[str, Any], situation: reference.Situation
+    layer: c.Layer,
+    node: c.Test_,
+    value: Truth,
+    effect: Effect,
+    params: Mapping[str, Any],
+    situation: reference.Situation,
 ) -> str:
     """A single test as it is written, what it came to, and the values that it read."""
     came = {True: "is true", False: "is false", None: "is unknown"}[value]
+    if isinstance(node, c.HasMark):
+        return f"`{written(node.place)}` {came}{_about_mark(layer, node, value, situation)}"
     read: dict[str, str] = {}
     for operand in operands(node):
         if not isinstance(operand, c.Constant):
             name, found = operand.name, operand_value(operand, effect, params, situation)
             read[name] = _shown_value(operand, found)
     values = ", ".join(f"`{name}` {text}" for name, text in read.items())
+    if isinstance(node, c.From):
+        found = operand_value(node.left, effect, params, situation)
+        values = ", ".join([values, *_origins(node, found, effect, situation)])
     return f"`{written(node.place)}` {came}" + (f": {values}" if values else "")
+
+
+def _about_mark(layer: c.Layer, node: c.HasMark, value: Truth, situation: reference.Situation) -> str:
+    if isinstance(situation.state, Nothing):
+        return " without a session"
+    if value is None:
+        return ": it cannot be told who set or cleared it, or what may do so is still under way"
+    lines = [str(mark.place.line) for mark in layer.marks if mark.name == node.mark and not mark.clear]
+    return f": line {' or '.join(lines)} {'sets' if value else 'would set'} it" if lines else ""
+
+
+def _origins(node: c.From, value: object, effect: Effect, situation: reference.Situation) -> list[str]:
+    """Where each identifier of a value came from."""
+    state = situation.state
+    if not isinstance(state, View):
+        return ["and where it came from is unknown without a session"]
+    if value is None:
+        return []
+    found = state.trace(effect, node.left.name if isinstance(node.left, c.Attribute) else "", value).found
+    told = [f"`{one.identifier.form}` {_came_from(one.origins)}" for one in found[:MOST_NAMED]]
+    if not found:
+        told = ["which names nothing that has an origin"]
+    if len(found) > MOST_NAMED:
+        told.append(f"and {len(found) - MOST_NAMED} more")
+    return told
+
+
+def _came_from(origins: frozenset[str]) -> str:
+    said = {
+        "user": "was said by the user",
+        "policy": "stands in the policy",
+        "untrusted": "came from untrusted text",
+        "trusted": "came from a trusted result",
+        "nowhere": "was seen nowhere",
+    }
+    return " and ".join(said.get(one, f"came from `{one}`") for one in sorted(origins))
 
 
 def operand_value(

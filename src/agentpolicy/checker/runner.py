@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 
-from agentpolicy.checker.bench import Bench
+from agentpolicy.checker.bench import Bench, Circumstances
 from agentpolicy.checker.coverage import Coverage
-from agentpolicy.checker.givens import BadGiven, Givens
+from agentpolicy.checker.givens import BadGiven, Givens, arguments
 from agentpolicy.checker.results import Finding, Outcome, ProofReport, Result, TestResult
 from agentpolicy.checker.steps import call_of, check_step
 from agentpolicy.compiler.compile import MEANINGS
+from agentpolicy.effects.call import ToolCall
 from agentpolicy.effects.host import Host
 from agentpolicy.effects.tools import BadCall
+from agentpolicy.engine.decision import Decision
 from agentpolicy.engine.errors import FactError
 from agentpolicy.language import checked as c
 from agentpolicy.language import tree as t
@@ -100,8 +102,13 @@ class Runner:
                     bench = None
                 case t.Wait(duration=duration):
                     givens.wait(duration.amount * DURATIONS[duration.unit])
-                case t.Said():
-                    pass  # nothing reads it before there is provenance
+                case t.Said(text=text):
+                    if bench is None:
+                        try:
+                            bench = self._bench(givens)
+                        except PolicyError as error:
+                            return "error", self._refused(test, givens, error)
+                    bench.said(bench.compiled.text(text.value), givens.circumstances())
                 case t.Approve():
                     return "error", (self._stop(step.span, "cannot run: approvals are not there yet"),)
                 case t.Step():
@@ -120,14 +127,16 @@ class Runner:
         where = givens.circumstances()
         givens.asked = True
         try:
-            found = check_step(step, self._layer, bench, where)
+            found, decision = check_step(step, self._layer, bench, where)
+            result = str(arguments(step.facts).get("result", "ok"))
             if self._coverage is not None:
-                call = call_of(step, bench)
                 try:
-                    effects = bench.effects(call)
+                    self._observe(self._coverage, call_of(step, bench), bench, where, decision, result)
                 except BadCall:
                     return found
-                self._coverage.observe(self._program, bench.bindings, effects, bench.situation(call, where))
+            if decision.allowed:
+                shown = "" if step.returns is None else bench.compiled.text(step.returns.value)
+                bench.done(decision, where, result, shown)
         except FactError as error:
             return (self._stop(step.span, f"cannot run: {error}"),)
         return found
@@ -140,6 +149,26 @@ class Runner:
             host = Host(cwd=host.cwd, home=host.home, files=host.files, os_name=givens.os_name)
             bench = self._benches[key] = Bench(self._program, givens.params, host=host)
         return bench
+
+    def _observe(
+        self,
+        coverage: Coverage,
+        call: ToolCall,
+        bench: Bench,
+        where: Circumstances,
+        decision: Decision,
+        result: str,
+    ) -> None:
+        """Take up what a step reaches.
+
+        Raises:
+            BadCall: the call cannot be read.
+        """
+        effects = bench.effects(call)
+        coverage.observe(self._program, bench.bindings, effects, bench.situation(call, where, decision))
+        if decision.allowed:
+            situation = bench.situation(call, where, decision, ended=result)
+            coverage.observe_marks(self._program, bench.bindings, effects, situation)
 
     def _refused(self, test: t.Test, givens: Givens, error: PolicyError) -> tuple[Finding, ...]:
         """Why there is no engine under what a test gives."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from agentpolicy.checker.bench import Answered, Bench, Circumstances
+from agentpolicy.checker.bench import Answered, Bench, Circumstances, anew
 from agentpolicy.checker.givens import arguments, value_of
 from agentpolicy.checker.nearly import weigh, where
 from agentpolicy.checker.results import Finding
 from agentpolicy.compiler.verdict import Verdict
 from agentpolicy.effects.call import ToolCall
+from agentpolicy.engine.decision import Decision
 from agentpolicy.engine.review import describe
 from agentpolicy.language import checked as c
 from agentpolicy.language import tree as t
@@ -29,8 +30,10 @@ def call_of(step: t.Step, bench: Bench) -> ToolCall:
             return ToolCall.of(action.text, str(value_of(target, fill)), facts=facts)
 
 
-def check_step(step: t.Step, layer: c.Layer, bench: Bench, circumstances: Circumstances) -> tuple[Finding, ...]:
-    """What is wrong with the answer to a step; nothing where it is as expected.
+def check_step(
+    step: t.Step, layer: c.Layer, bench: Bench, circumstances: Circumstances
+) -> tuple[tuple[Finding, ...], Decision]:
+    """What is wrong with the answer to a step (nothing where it is as expected), and the answer.
 
     Raises:
         FactError: a fact that the policy does not declare, or of the wrong type.
@@ -38,7 +41,7 @@ def check_step(step: t.Step, layer: c.Layer, bench: Bench, circumstances: Circum
     answered = bench.answer(call_of(step, bench), circumstances)
     decision = answered.decision
     if answered.difference is not None:
-        return (
+        finding = (
             Finding(
                 Diagnostic(
                     "AP710",
@@ -50,6 +53,7 @@ def check_step(step: t.Step, layer: c.Layer, bench: Bench, circumstances: Circum
                 (answered.difference, *_effects(answered, bench, layer)),
             ),
         )
+        return finding, decision
     expect = step.expect
     wanted = "allow" if expect is None else expect.outcome
     by = None if expect is None or expect.by is None else expect.by.text
@@ -64,9 +68,9 @@ def check_step(step: t.Step, layer: c.Layer, bench: Bench, circumstances: Circum
         help = _why_not(by, answered, bench, layer)
         span = expect.by.span
     else:
-        return ()
+        return (), decision
     diagnostic = Diagnostic("AP703" if decision.outcome != wanted else "AP704", message, layer.source, span, help)
-    return (Finding(diagnostic, _effects(answered, bench, layer)),)
+    return (Finding(diagnostic, _effects(answered, bench, layer)),), decision
 
 
 def _by(verdict: Verdict, bench: Bench, layer: c.Layer) -> str:
@@ -106,13 +110,16 @@ def _why_not(by: str, answered: Answered, bench: Bench, layer: c.Layer) -> str |
             if rule.id != by:
                 continue
             at = where(rule.place, layer.source.name)
-            effects = [effect for effect in answered.effects if effect.action in rule.actions]
-            if not effects:
+            if all(effect.action not in rule.actions for effect in answered.effects):
                 actions = ", ".join(f"`{action}`" for action in rule.actions)
                 return f"`{by}` on {at} is about {actions}, and the call has no such effect"
-            for effect in effects:
-                weighed = weigh(one, rule, bench.bindings, effect, answered.situation)
-                if weighed.parts:
-                    return f"`{by}` on {at} does not match: " + "; ".join(part.text for part in weighed.parts)
+            situation = anew(answered.situation)
+            for effect in answered.effects:
+                situation.state.judging(effect)
+                if effect.action in rule.actions:
+                    weighed = weigh(one, rule, bench.bindings, effect, situation)
+                    if weighed.parts:
+                        return f"`{by}` on {at} does not match: " + "; ".join(part.text for part in weighed.parts)
+                situation.state.count(effect)
             return f"`{by}` on {at} matches, and something stricter decides"
     return None

@@ -7,11 +7,11 @@ from typing import Any, Literal, TypeAlias
 
 from attrs import evolve, frozen
 
-from agentpolicy.checker.bench import Answered, Bench
+from agentpolicy.checker.bench import Answered, Bench, anew
 from agentpolicy.compiler import reference
 from agentpolicy.language import checked as c
 
-ChangeKind: TypeAlias = Literal["situation", "condition", "rule", "pattern", "exception", "opaque", "without"]
+ChangeKind: TypeAlias = Literal["situation", "condition", "count", "rule", "pattern", "exception", "opaque", "without"]
 
 
 @frozen
@@ -68,7 +68,7 @@ class Trial:
     ) -> reference.Answer:
         """The answer under a change."""
         answer, _ = reference.judge_call(
-            program or self.program, self.bench.bindings, self.effects, situation or self.situation
+            program or self.program, self.bench.bindings, self.effects, anew(situation or self.situation)
         )
         return answer
 
@@ -79,9 +79,9 @@ class Trial:
         answer = self.answer(program=program, situation=situation)
         return None if answer.outcome == self.before else answer
 
-    def mapped(self, change: Callable[[c.CheckedRule], c.CheckedRule]) -> c.Program:
+    def mapped(self, change: Callable[[c.Layer, c.CheckedRule], c.CheckedRule]) -> c.Program:
         """The program with every rule changed."""
         layers = tuple(
-            evolve(layer, rules=tuple(change(rule) for rule in layer.rules)) for layer in self.program.layers
+            evolve(layer, rules=tuple(change(layer, rule) for rule in layer.rules)) for layer in self.program.layers
         )
         return evolve(self.program, layers=layers)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import Any, Final
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
+from agentpolicy.checker.assumed import together
 from agentpolicy.compiler import logic
 from agentpolicy.compiler.bind import Bindings
 from agentpolicy.compiler.match import Readable, value_test
@@ -25,6 +26,8 @@ ANYTHING: Final[Values] = frozenset({True, False, None})
 _OPERATORS: Final[Mapping[str, Callable[[Any, Any], bool | None]]] = {
     "==": logic.same, "!=": logic.differs, "<": logic.less, "<=": logic.at_most, ">": logic.more, ">=": logic.at_least,
 }  # fmt: skip
+#: Comparisons that are true where another one is false; both are unknown together.
+_OPPOSITES: Final = {"!=": "==", "<=": ">", ">=": "<"}
 #: Attributes that an effect always has where it is not opaque.
 _KNOWN: Final[Mapping[str, frozenset[str]]] = {
     "fs": frozenset({"path", "name", "suffix"}),
@@ -70,12 +73,35 @@ def opposite(values: Values) -> Values:
 
 
 class Conditions:
-    """Conditions under given parameters, facts and context; what is not given may be anything."""
+    """Conditions under given parameters, facts and context; what is not given may be anything.
 
-    def __init__(self, bindings: Bindings, facts: Mapping[str, object], context: Mapping[str, object]) -> None:
+    Args:
+        bindings: what patterns and parameters stand for.
+        facts: the facts that are given.
+        context: the context names that are given.
+        marks: what marks may be, by name with their layer's in front; those that are not there may be anything.
+    """
+
+    def __init__(
+        self,
+        bindings: Bindings,
+        facts: Mapping[str, object],
+        context: Mapping[str, object],
+        marks: Mapping[str, Values] | None = None,
+    ) -> None:
         self._bindings = bindings
         self._facts = facts
         self._context = context
+        self._marks = marks or {}
+        self._layer = ""
+        self._observed = False
+
+    def of(self, layer: c.Layer, *, observed: bool = False) -> Conditions:
+        """The same for conditions of a layer, whose marks are its own; ``observed``: asked once effects have ended."""
+        other = Conditions(self._bindings, self._facts, self._context, self._marks)
+        other._layer = layer.name
+        other._observed = observed
+        return other
 
     # Recursion is bounded: the parser caps nesting of conditions and of defines.
     def values(self, node: c.Test_, wide: bool, world: World, negated: bool = False) -> Values:
@@ -93,6 +119,8 @@ class Conditions:
                 return found
             case c.Negation(term=term):
                 return opposite(self.values(term, wide, world, not negated))
+            case c.Comparison(op=op) if op in _OPPOSITES:
+                return opposite(self._leaf(evolve(node, op=_OPPOSITES[op]), wide != negated, world))
             case _:
                 return self._leaf(node, wide != negated, world)
 
@@ -106,8 +134,10 @@ class Conditions:
                     yield from self.tests(term, wide, world, negated)
             case c.Negation(term=term):
                 yield from self.tests(term, wide, world, not negated)
+            case c.Comparison(op=op) if op in _OPPOSITES:
+                yield from self.tests(evolve(node, op=_OPPOSITES[op]), wide, world, negated)
             case _:
-                if not (world.many and _by_name(node)) and not isinstance(node, c.Unready):
+                if not (world.many and _by_name(node)):
                     values = self._leaf(node, wide != negated, world)
                     if len(values) > 1:
                         yield self._key(node, wide != negated, world), values
@@ -126,7 +156,7 @@ class Conditions:
             case c.Attribute(name="opaque"):
                 return True, world.opaque
             case c.Attribute(name="result"):
-                return True, None
+                return not self._observed, None
             case c.Attribute(name="method") if family(world.action) == "net":
                 return True, None if world.action == "net.connect" else world.action[4:].upper()
             case c.Attribute(name="elevated") if world.action == "exec" and not world.guarded:
@@ -137,8 +167,11 @@ class Conditions:
     # --- single tests ----------------------------------------------------------------
 
     def _leaf(self, node: c.Test_, wide: bool, world: World) -> Values:
-        if isinstance(node, c.Unready):
-            return ANYTHING
+        if isinstance(node, c.HasMark | c.From):
+            key = self._key(node, wide, world)
+            if key in world.assigned:
+                return frozenset({world.assigned[key]})
+            return self._marks.get(key[1], ANYTHING) if key[0] == "mark" else ANYTHING
         settled = [self.value(one, world) for one in operands(node)]
         if all(known for known, _ in settled):
             return frozenset({self._settled(node, [value for _, value in settled], wide, world)})
@@ -146,6 +179,9 @@ class Conditions:
             key = self._key(node, wide, world)
             if key in world.assigned:
                 return frozenset({world.assigned[key]})
+        if isinstance(node, c.Comparison) and node.op == "==" and node.left == node.right:
+            # True of every value: it asks whether there is one.
+            return TRUE | UNKNOWN if self._may_lack(node.left, world) else TRUE
         return ANYTHING if any(self._may_lack(one, world) for one in operands(node)) else EITHER
 
     def _settled(self, node: c.Test_, values: list[Any], wide: bool, world: World) -> bool | None:
@@ -172,7 +208,7 @@ class Conditions:
         kind = globs[0].kind if globs else "text"
         return value_test(kind, patterns, itself=_itself(left, wide, world), wide=wide)
 
-    def _key(self, node: c.Test_, wide: bool, world: World) -> Hashable:
+    def _key(self, node: c.Test_, wide: bool, world: World) -> tuple[Any, ...]:
         """Equal only for tests that always have the same value; by ``repr``, because 1 equals True."""
         match node:
             case c.Comparison():
@@ -184,8 +220,12 @@ class Conditions:
                 return (how, repr(node.left), repr(node.values), texts, reading)
             case c.Truthy():
                 return ("truth", repr(node.operand))
+            case c.HasMark(mark=mark):
+                return ("mark", f"{self._layer}:{mark}")
+            case c.From():
+                return ("from", repr(node.left), node.origin)
             case _:
-                return id(node)
+                return ("node", id(node))
 
     def _may_lack(self, operand: c.Operand, world: World) -> bool:
         settled, value = self.value(operand, world)
@@ -200,6 +240,25 @@ class Conditions:
                 return world.opaque or name not in _KNOWN.get(family(world.action), ())
             case _:
                 return True
+
+
+def consistent(assigned: Mapping[Hashable, bool | None]) -> bool:
+    """Whether answers about one value go together: where it came from, and whether there is one."""
+    values: dict[Hashable, dict[str, bool | None]] = {}
+    for key, value in assigned.items():
+        if not isinstance(key, tuple):
+            continue
+        if key[0] == "from":
+            values.setdefault(key[1], {})[key[2]] = value
+        elif (
+            key[0] == "compare" and value is not None and assigned.get(("compare", key[1], "==", key[1]), True) is None
+        ):
+            return False
+    for answers in values.values():
+        known = together(tuple(answers))
+        if known is not None and tuple(answers.values()) not in known:
+            return False
+    return True
 
 
 def _itself(left: c.Operand, wide: bool, world: World) -> bool:

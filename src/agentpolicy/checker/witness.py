@@ -13,12 +13,16 @@ from unicodedata import is_normalized
 from attrs import frozen
 
 from agentpolicy.checker.answers import Kind
+from agentpolicy.checker.assumed import NOTHING_HEARD, SAMPLE, Heard, ways_to_hear
 from agentpolicy.checker.truths import Conditions, World
 from agentpolicy.checker.views import Net, Text, View, words
+from agentpolicy.compiler import reference
 from agentpolicy.compiler.bind import Bindings
+from agentpolicy.compiler.remembered import State
 from agentpolicy.effects.effect import Effect, ExecEffect, FileEffect, NetEffect, SqlEffect, ToolEffect
 from agentpolicy.effects.shell.read import read_argv
 from agentpolicy.effects.urls import host_effect, net_effect
+from agentpolicy.engine.counting import attribute
 from agentpolicy.engine.situation import Agent, Situation, User
 from agentpolicy.language import checked as c
 from agentpolicy.language.check import operands, walk_test
@@ -31,15 +35,15 @@ MOST_EFFECTS = 64
 
 @frozen
 class Case:
-    """One effect in one situation, and how both are written."""
+    """One effect in one situation, after what the session has heard."""
 
     effect: Effect
     facts: Mapping[str, Any]
     context: Mapping[str, Any]
+    heard: Heard = NOTHING_HEARD
 
-    @property
-    def situation(self) -> Situation:
-        """The situation as the engine knows it."""
+    def situation(self, state: State) -> Situation:
+        """The situation as the engine knows it, in a session of that state."""
         read = self.context.get
         hour, weekday = read("time.hour", 12), read("time.weekday", "mon")
         moment = time.struct_time((2024, 1, 1, hour, 0, 0, WEEKDAYS.index(weekday), 1, 0))
@@ -52,7 +56,11 @@ class Case:
             session_id=read("session.id"),
             clock=float,
             local=lambda _: moment,
-        )
+        ).remembering(state)
+
+    def seen(self, state: State) -> reference.Situation:
+        """The same for the reference evaluator."""
+        return reference.Situation(self.facts, self.context, state)
 
 
 class Cases:
@@ -74,6 +82,9 @@ class Cases:
         self._declared = {name: one for layer in layers for name, one in layer.facts.items()}
         self._bindings = bindings
         self._seen = _gather(nodes, bindings, truths, World(action, guarded=True))
+        asked = [node for root in nodes for node in walk_test(root) if isinstance(node, c.From)]
+        self._sourced = tuple(dict.fromkeys(node.left for node in asked))
+        self._origins = tuple(dict.fromkeys(node.origin for node in asked))
 
     @property
     def ports(self) -> list[int]:
@@ -90,7 +101,28 @@ class Cases:
         situations = list(self._situations())
         for effect in islice(self._effects(kind), MOST_EFFECTS):
             for facts, context in situations:
-                yield Case(effect, facts, context)
+                for heard in self._heard(effect, facts, context):
+                    yield Case(effect, facts, context, heard)
+
+    def _heard(self, effect: Effect, facts: Mapping[str, Any], context: Mapping[str, Any]) -> Iterable[Heard]:
+        """What a session may have heard of the values whose origin is asked for."""
+        if not self._origins:
+            return (NOTHING_HEARD,)
+        values: list[Any] = []
+        for operand in self._sourced:
+            match operand:
+                case c.Attribute(name="path" | "name" | "suffix") if isinstance(effect, FileEffect):
+                    for path in (effect.path, effect.resolved):
+                        values += [] if path is None else [path, path.rpartition("/")[2]]
+                case c.Attribute(name=name):
+                    values.append(attribute(effect, name))
+                case c.FactName(name=name):
+                    values.append(facts.get(name))
+                case c.ContextName(name=name):
+                    values.append(context.get(name))
+                case _:
+                    values.append(self._bindings.value(operand) if isinstance(operand, c.Constant) else None)
+        return ways_to_hear(values, self._origins)
 
     # --- situations --------------------------------------------------------------------
 
@@ -291,7 +323,10 @@ def _gather(
             if isinstance(node, c.Member | c.Holds):
                 constants += [_sample(pattern) for glob in node.globs for pattern in bindings.patterns(glob)]
             for operand in free:
-                found.setdefault(operand, {}).update(dict.fromkeys(constants))
+                known = found.setdefault(operand, {})
+                known.update(dict.fromkeys(constants))
+                if isinstance(node, c.From) and not _is_part(operand):
+                    known[SAMPLE] = None
             if len(free) == 2:
                 pairs.append((free[0], free[1]))
     for left, right in pairs:
@@ -299,6 +334,11 @@ def _gather(
         found[left].update(shared)
         found[right].update(shared)
     return {operand: tuple(values) for operand, values in found.items()}
+
+
+def _is_part(operand: c.Operand) -> bool:
+    """Whether an operand is a part of what an effect is, and no argument."""
+    return isinstance(operand, c.Attribute) and not operand.name.startswith("arg.")
 
 
 def _sample(pattern: str) -> str:

@@ -8,12 +8,14 @@ import click
 
 #: Commands in the order in which help lists them; each is the attribute of its name in the module of its name.
 COMMANDS = {
+    "init": "init",
     "check": "check",
     "test": "test",
     "fmt": "fmt",
     "decide": "decide",
     "effects": "effects",
     "explain": "explain",
+    "replay": "replay",
     "compile": "compile",
     "demo": "demo",
 }

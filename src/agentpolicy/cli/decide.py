@@ -10,10 +10,13 @@ import click
 
 from agentpolicy.cli.common import BadLine, call_from_json, lines_of, load_engine, parsed, policy_options, write_line
 from agentpolicy.engine.engine import Engine
+from agentpolicy.engine.errors import ApprovalRequired, Denied
+from agentpolicy.engine.memory import UNSEEN
 from agentpolicy.engine.session import Session
 
-#: Sessions that are remembered at once; the one unused for longest goes first.
+#: Sessions that are held at once; the one unused for longest is let go first.
 MAX_SESSIONS = 10_000
+_RESULTS = ("ok", "error", "not run", None)
 
 
 @click.command()
@@ -23,8 +26,9 @@ def decide(
 ) -> None:
     """Read calls as JSON lines, write one decision a line.
 
-    A line is {"tool": NAME, "args": {…}} or {"action": KIND, "target": …}. A bad line is answered by an error, and
-    the rest go on. Ends with 1 if any call was denied.
+    A line is {"tool": NAME, "args": {…}} or {"action": KIND, "target": …}. A call that is allowed counts as done, with
+    "result" and "returned" as its outcome; {"said": TEXT} is what the user said. A bad line is answered by an error,
+    and the rest go on. Ends with 1 if any call was denied.
     """
     engine = load_engine(policies, params, facts, agent, user)
     answerer = Answerer(engine)
@@ -59,10 +63,28 @@ class Answerer:
         if kinds == {"said"}:
             if not isinstance(value["said"], str):
                 raise BadLine("'said' is text")
+            session.said(value["said"])
             return {"said": True}
         if kinds == {"approve"}:
             raise BadLine("approvals are not there yet: an 'ask' stays an 'ask'")
-        return self._engine.decide(call_from_json(value), session).as_json()
+        call = call_from_json({name: part for name, part in value.items() if name not in {"result", "returned"}})
+        result = value.get("result", "ok")
+        if result not in _RESULTS:
+            raise BadLine('\'result\' is "ok", "error" or "not run", or null for a call that is still under way')
+        try:
+            decision = session.authorize(call)
+        except (Denied, ApprovalRequired) as refused:
+            decision = refused.decision
+            if decision.allowed:
+                return {"error": str(refused), "outcome": "deny"}
+            return decision.as_json()
+        # Everything that the answer shows is worked out before the session goes on.
+        answer = decision.as_json()
+        if result == "not run":
+            session.cancel(decision)
+        elif result is not None:
+            self._engine.settle(decision, result, value.get("returned", UNSEEN))
+        return answer
 
     def _session(self, value: dict[str, Any]) -> Session:
         name = value.get("session")
@@ -74,6 +96,7 @@ class Answerer:
         if session is None:
             session = self._sessions[name] = self._engine.session(id=name)
             if len(self._sessions) > MAX_SESSIONS:
-                self._sessions.popitem(last=False)[1].end()
+                # What it did stays in the store, under its name.
+                self._sessions.popitem(last=False)
         self._sessions.move_to_end(name)
         return session

@@ -8,23 +8,30 @@ import marshal
 from collections.abc import Mapping
 from typing import Any
 
-from agentpolicy.compiler.bind import Bindings
+from agentpolicy.compiler.bind import Bindings, Bound
 from agentpolicy.compiler.emit import LayerEmitter
 from agentpolicy.effects.sql import INSTALL, available
-from agentpolicy.language.checked import Constant, Layer, Missing, ParamDecl, Place, Program, ToolDecl
+from agentpolicy.language.check import operands, walk_test
+from agentpolicy.language.checked import (
+    Constant,
+    From,
+    Holds,
+    Layer,
+    Member,
+    Missing,
+    ParamDecl,
+    Place,
+    Program,
+    ToolDecl,
+)
 from agentpolicy.language.source import Diagnostic, PolicyError
 from agentpolicy.language.vocabulary import family
 
 #: Raised whenever artifacts change their form or meaning; older caches are ignored.
-FORMAT = 3
+FORMAT = 4
 
 #: What each missing meaning is called where a policy is refused.
 MEANINGS: Mapping[str, str] = {
-    "marks": "marks (`mark`, `clear`, `session has`)",
-    "provenance": "provenance (`from`)",
-    "limits": "limits (`limit`)",
-    "budgets": "budgets (`budget`)",
-    "sums": "counts and sums over time (`over`)",
     "approvals": "approvals (`approval`, `via`)",
     "telemetry": "telemetry (`telemetry`, `log`, `redact`)",
     "sandbox": "sandboxes (`sandbox`)",
@@ -100,6 +107,8 @@ def compile_program(program: Program, bindings: Bindings) -> Artifact:
         "reads_sql": reads_sql(program),
         "reads_size": any("e.size" in layer["source"] for layer in layers),
         "reads_time": any("s.time_" in layer["source"] for layer in layers),
+        "reads_sources": any("s.state.source(" in layer["source"] for layer in layers),
+        "says": policy_texts(program, bindings),
         "heads": dict(bindings.heads),
         "programs": dict(bindings.programs),
     }
@@ -130,12 +139,40 @@ def _layer(layer: Layer, bindings: Bindings, at: int) -> dict[str, Any]:
         "constants": emitted.constants,
         "tables": emitted.tables,
         "rows": emitted.rows,
+        "marks": emitted.marks,
+        "quotas": emitted.quotas,
         "lines": emitted.lines,
         "defaults": {
             scope: (one.outcome, None if one.reason is None else bindings.text(one.reason), one.place.line)
             for scope, one in layer.defaults.items()
         },
     }
+
+
+def policy_texts(program: Program, bindings: Bindings) -> list[str]:
+    """What the policy itself says, for ``from policy``: constants, patterns, parameters. Nothing where no rule asks."""
+    rules = [rule for layer in program.layers for rule in layer.rules]
+    nodes = [node for rule in rules if rule.condition is not None for node in walk_test(rule.condition)]
+    if not any(isinstance(node, From) for node in nodes):
+        return []
+    found: dict[str, None] = {}
+    globs = [glob for rule in rules for glob in (*(rule.subject or ()), *rule.excepts)]
+    for node in nodes:
+        if isinstance(node, Member | Holds):
+            globs.extend(node.globs)
+        for operand in operands(node):
+            if isinstance(operand, Constant):
+                found.update(dict.fromkeys(_texts(bindings.value(operand))))
+    for glob in globs:
+        found.update(dict.fromkeys(bindings.patterns(glob)))
+    for value in bindings.params.values():
+        found.update(dict.fromkeys(_texts(value)))
+    return list(found)
+
+
+def _texts(value: Bound) -> list[str]:
+    many = value if isinstance(value, tuple) else (value,)
+    return [str(one) for one in many if not isinstance(one, bool)]
 
 
 def tool_rows(program: Program, bindings: Bindings) -> list[tuple[Any, ...]]:

@@ -10,17 +10,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from agentpolicy.compiler.bind import Bindings
-from agentpolicy.compiler.expression import Constants, Emitter
+from agentpolicy.compiler.expression import Constants, Emitter, quota_key
 from agentpolicy.compiler.inline import Inline
 from agentpolicy.compiler.lookup import lookup_lines
 from agentpolicy.compiler.match import plain_host
 from agentpolicy.compiler.tables import Alternative, argv_tables, host_tables, path_tables, tool_tables
 from agentpolicy.compiler.verdict import ALLOW, OUTCOMES
 from agentpolicy.language import checked as c
-from agentpolicy.language.check import operands, walk_test
+from agentpolicy.language.check import operands, reads, walk_test
+from agentpolicy.language.tree import Outcome
 from agentpolicy.language.vocabulary import ACTIONS, family
 
 #: Up to this many concrete patterns (exceptions counted) for an action are tested one after the other.
@@ -62,16 +63,12 @@ class RankedRule:
 def rank_rules(layer: c.Layer, bindings: Bindings) -> list[RankedRule]:
     """The layer's rules by severity, then file order."""
     ordered = sorted(layer.rules, key=lambda rule: (OUTCOMES.index(rule.effect), rule.index))
-    return [
-        RankedRule(
-            rank,
-            rule,
-            OUTCOMES.index(rule.effect),
-            None if rule.subject is None else _patterns(rule.subject, bindings),
-            _patterns(rule.excepts, bindings),
-        )
-        for rank, rule in enumerate(ordered)
-    ]
+    return [_ranked(rank, rule, bindings) for rank, rule in enumerate(ordered)]
+
+
+def _ranked(rank: int, rule: c.CheckedRule, bindings: Bindings) -> RankedRule:
+    subject = None if rule.subject is None else _patterns(rule.subject, bindings)
+    return RankedRule(rank, rule, OUTCOMES.index(rule.effect), subject, _patterns(rule.excepts, bindings))
 
 
 def _patterns(globs: tuple[c.Glob, ...], bindings: Bindings) -> tuple[str, ...]:
@@ -89,6 +86,8 @@ class Emitted:
     constants: list[tuple[object, ...]]
     tables: dict[str, dict[str, Any]]
     rows: list[tuple[Any, ...]]
+    marks: list[tuple[Any, ...]]
+    quotas: list[tuple[Any, ...]]
     lines: dict[int, int]
 
 
@@ -97,6 +96,8 @@ class LayerEmitter:
 
     def __init__(self, layer: c.Layer, bindings: Bindings) -> None:
         self._layer = layer
+        #: in front of the names of marks and limits, which stay in their layer
+        self._prefix = f"{layer.name}:"
         self._bindings = bindings
         self._rules = rank_rules(layer, bindings)
         self._constants = Constants()
@@ -115,8 +116,10 @@ class LayerEmitter:
         rows = [self._row(ranked) for ranked in self._rules]
         for action in ACTIONS:
             self._action(action, [ranked for ranked in self._rules if action in ranked.rule.actions])
+        marks = [self._mark(mark) for mark in self._layer.marks]
+        quotas = [row for ranked in self._rules for row in self._quotas(ranked)]
         source = "\n".join(self._out) + "\n"
-        return Emitted(source, self._constants.rows, self._tables, rows, self._lines)
+        return Emitted(source, self._constants.rows, self._tables, rows, marks, quotas, self._lines)
 
     def _look_up_programs(self, ranked: RankedRule) -> None:
         narrow = ranked.excepts if ranked.wide else ranked.subject or ()
@@ -128,26 +131,29 @@ class LayerEmitter:
 
     # --- what the careful evaluation needs --------------------------------------
 
-    def _row(self, ranked: RankedRule) -> tuple[Any, ...]:
+    def _row(self, ranked: RankedRule, *, counting: bool = True) -> tuple[Any, ...]:
         """``(id, severity, index, line, reason, actions, kind, subject, excepts, conditions, vias, guard, facts)``.
 
-        ``conditions`` and ``vias`` name generated functions by action.
+        ``conditions`` and ``vias`` name generated functions by action. Without ``counting`` the rule matches whether
+        or not its limits are spent.
         """
         rule = ranked.rule
         conditions: dict[str, str] = {}
         vias: dict[str, str] = {}
         guard = False
         facts: tuple[str, ...] = ()
+        for action in rule.actions:
+            emitter = self._emitter(action, rule.effect, fast=False)
+            code = emitter.rule(rule if counting else evolve(rule, quotas=()))
+            if code is not None:
+                conditions[action] = self._function("c", code.text, rule)
+            via = emitter.via(rule.condition) if rule.effect == "allow" and rule.condition is not None else None
+            if via is not None:
+                vias[action] = self._function("v", via, rule)
         if rule.condition is not None:
             nodes = [operand for node in walk_test(rule.condition) for operand in operands(node)]
             guard = any(isinstance(one, c.Attribute) and one.name in {"elevated", "env"} for one in nodes)
             facts = required_facts(rule)
-            for action in rule.actions:
-                emitter = Emitter(action, rule.effect, self._bindings, self._constants, fast=False)
-                conditions[action] = self._function("c", emitter.test(rule.condition).text, rule)
-                via = emitter.via(rule.condition) if rule.effect == "allow" else None
-                if via is not None:
-                    vias[action] = self._function("v", via, rule)
         kind = (
             None
             if not rule.actions
@@ -158,6 +164,49 @@ class LayerEmitter:
             rule.id, ranked.severity, rule.index, rule.place.line, reason, self._same(rule.actions), kind,
             ranked.subject, ranked.excepts, tuple(conditions.items()), tuple(vias.items()), guard, facts,
         )  # fmt: skip
+
+    def _emitter(self, action: str, effect: str, *, fast: bool) -> Emitter:
+        return Emitter(action, effect, self._bindings, self._constants, fast=fast, prefix=self._prefix)
+
+    # --- what sessions keep ---------------------------------------------------------
+
+    def _mark(self, mark: c.CheckedMark) -> tuple[Any, ...]:
+        """``(key, clear, seconds, waits for the result, wide row, narrow row)``.
+
+        The rows are its match read as that of a deny and of an allow rule.
+        One of the rows is None where only the other reading is asked for: a mark that makes answers stricter is set
+        wherever it may be meant and cleared only where it surely is, one that makes them laxer the other way round.
+        """
+        uses = _uses(self._layer, mark.name)
+        wide = uses != {mark.clear}
+        narrow = uses != {not mark.clear}
+        rows: list[tuple[Any, ...] | None] = []
+        readings: tuple[tuple[Outcome, bool], ...] = (("deny", wide), ("allow", narrow))
+        for effect, wanted in readings:
+            rule = c.CheckedRule(
+                mark.name, effect, 0, mark.actions, mark.subject, mark.excepts, mark.condition, None, mark.place
+            )
+            rows.append(self._row(_ranked(0, rule, self._bindings)) if wanted else None)
+        waits = mark.condition is not None and any(reads(node, "result") for node in walk_test(mark.condition))
+        return (self._prefix + mark.name, mark.clear, mark.duration, waits, *rows)
+
+    def _quotas(self, ranked: RankedRule) -> list[tuple[Any, ...]]:
+        """``(key, kind, amount, of, seconds, per, row)`` of each clause that counts; attributes are ``.NAME``."""
+        if not ranked.rule.quotas:
+            return []
+        row = self._row(ranked, counting=False)
+        return [
+            (
+                quota_key(self._prefix, ranked.rule, at),
+                quota.kind,
+                quota.amount,
+                quota.of if isinstance(quota.of, str) else "." + quota.of.name,
+                quota.window,
+                quota.per if isinstance(quota.per, str) else "." + quota.per.name,
+                row,
+            )
+            for at, quota in enumerate(ranked.rule.quotas)
+        ]
 
     def _same(self, actions: tuple[str, ...]) -> tuple[str, ...]:
         """One object for equal tuples, which a cache then keeps once."""
@@ -205,9 +254,9 @@ class LayerEmitter:
         """By rank, what is left to ask of a rule with a condition and no exception once its pattern was looked up."""
         found: dict[int, str] = {}
         for one in rules:
-            if one.rule.condition is not None and not one.excepts:
-                emitter = Emitter(action, one.rule.effect, self._bindings, self._constants, fast=True)
-                found[one.rank] = self._function("f", emitter.test(one.rule.condition).text, one.rule)
+            code = None if one.excepts else self._emitter(action, one.rule.effect, fast=True).rule(one.rule)
+            if code is not None:
+                found[one.rank] = self._function("f", code.text, one.rule)
         return found
 
     def _careful(self, action: str, rules: list[RankedRule]) -> str:
@@ -288,18 +337,15 @@ class LayerEmitter:
                 "not " + _grouped(writer.any_of(one.excepts, wide=not one.wide, itself=one.except_itself(action)))
             )
         subject = " and ".join(parts) or "True"
-        if one.rule.condition is None:
-            return (subject, "True"), False
-        emitter = Emitter(action, one.rule.effect, self._bindings, self._constants, fast=True)
-        code = emitter.test(one.rule.condition)
-        return (subject, code.text), code.unsure
+        code = self._emitter(action, one.rule.effect, fast=True).rule(one.rule)
+        return ((subject, "True"), False) if code is None else ((subject, code.text), code.unsure)
 
     # --- large rule sets -----------------------------------------------------------
 
     def _look_up(self, action: str, rules: list[RankedRule], conditions: dict[int, str]) -> None:
         nothing = len(self._rules)
         alternatives = [
-            Alternative(one.rank, pattern, one.wide, one.itself(action), not one.excepts and one.rule.condition is None)
+            Alternative(one.rank, pattern, one.wide, one.itself(action), not one.excepts and plain(one.rule))
             for one in rules
             for pattern in ((None,) if one.subject is None else one.subject)
         ]
@@ -322,6 +368,28 @@ class LayerEmitter:
         path = "p" if family(action) == "fs" else "None"
         self._line(f"        return weigh(best, more, e, s, {path}, {prefix}_only, {action!r})")
         self._line(f"    return (V[best] or made(best)) if best < {nothing} else D[{action!r}]")
+
+
+def plain(rule: c.CheckedRule) -> bool:
+    """Whether a rule matches wherever its patterns do."""
+    return rule.condition is None and not rule.quotas
+
+
+def _uses(layer: c.Layer, mark: str) -> set[bool]:
+    """How rules read a mark: True where having it makes answers stricter, False where it makes them laxer."""
+    found: set[bool] = set()
+    for rule in layer.rules:
+        if rule.condition is not None:
+            todo: list[tuple[c.Test_, bool]] = [(rule.condition, rule.effect != "allow")]
+            while todo:
+                node, strict = todo.pop()
+                if isinstance(node, c.All | c.Some):
+                    todo.extend((term, strict) for term in node.terms)
+                elif isinstance(node, c.Negation):
+                    todo.append((node.term, not strict))
+                elif isinstance(node, c.HasMark) and node.mark == mark:
+                    found.add(strict)
+    return found
 
 
 def _verdict(one: RankedRule) -> str:

@@ -67,11 +67,19 @@ class Constants:
         return self._names[key]
 
 
+def quota_key(prefix: str, rule: c.CheckedRule, at: int) -> str:
+    """The name under which a rule's clause is counted; it outlives changes elsewhere in the policy."""
+    return f"{prefix}{rule.id}:{at}"
+
+
 class Emitter:
     """Emits conditions of one action's rules."""
 
-    def __init__(self, action: str, effect: str, bindings: Bindings, constants: Constants, *, fast: bool) -> None:
+    def __init__(
+        self, action: str, effect: str, bindings: Bindings, constants: Constants, *, fast: bool, prefix: str
+    ) -> None:
         self._action = action
+        self._prefix = prefix
         self._family = family(action)
         self._wide = effect != "allow"
         self._bindings = bindings
@@ -80,6 +88,14 @@ class Emitter:
         self._counter = 0
 
     # --- logic ---------------------------------------------------------------
+
+    def rule(self, rule: c.CheckedRule) -> Code | None:
+        """The condition of a rule with what it counts; None where it has neither."""
+        parts = [] if rule.condition is None else [self.test(rule.condition)]
+        for at, quota in enumerate(rule.quotas):
+            key = self._constants.name("value", quota_key(self._prefix, rule, at))
+            parts.append(Code(f"s.state.{'exceeds' if quota.kind == 'over' else 'within'}({key}, e)", unsure=True))
+        return self._join(parts, all_of=True) if parts else None
 
     # Recursion is bounded: the parser caps nesting of conditions and of defines.
     def test(self, node: c.Test_, negated: bool = False) -> Code:
@@ -104,8 +120,12 @@ class Emitter:
             case c.Truthy(operand=operand):
                 value = self._operand(operand)
                 return Code(f"truth({value.text})", unsure=True) if value.unsure or _type(operand) == "any" else value
-            case c.Unready(meaning=meaning):
-                raise AssertionError(f"a policy that needs {meaning} is refused before it is compiled")
+            case c.HasMark(mark=mark):
+                return Code(f"s.state.mark({self._constants.name('value', self._prefix + mark)})", unsure=True)
+            case c.From(left=left, origin=origin):
+                name = left.name if isinstance(left, c.Attribute) else ""
+                key, source = self._constants.name("value", name), self._constants.name("value", origin)
+                return Code(f"s.state.source(e, {key}, {self._operand(left).text}, {source})", unsure=True)
 
     def _join(self, parts: list[Code], *, all_of: bool) -> Code:
         if not parts:
@@ -224,7 +244,7 @@ class Emitter:
         if name == "opaque":
             return Code("False", unsure=False) if self._fast else Code("e.opaque", unsure=False)
         if name == "result":
-            return Code("None", unsure=True)
+            return Code("s.state.result(e)", unsure=True)
         if name.startswith("arg."):
             return Code(f"e.args.get({self._constants.name('value', name[4:])})", unsure=True)
         if name == "method":

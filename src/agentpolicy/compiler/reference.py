@@ -25,6 +25,7 @@ from agentpolicy.compiler.reference_match import (
     table_matches,
     value_matches,
 )
+from agentpolicy.compiler.remembered import NOTHING, State
 from agentpolicy.effects.effect import Effect, ExecEffect, FileEffect, NetEffect, SqlEffect, ToolEffect
 from agentpolicy.language import checked as c
 from agentpolicy.language.patterns import DOLLAR, PARAMETER
@@ -46,10 +47,11 @@ class Bindings:
 
 @frozen
 class Situation:
-    """Facts that were supplied (defaults filled in), and context names that are known."""
+    """Facts that were supplied (defaults filled in), context names that are known, and what the session remembers."""
 
     facts: Mapping[str, Any]
     context: Mapping[str, Any]
+    state: State = field(default=NOTHING, eq=False)
 
 
 @frozen
@@ -233,8 +235,11 @@ class _Look:
                     return None
                 found = [self.one_of(one, test, inverted) for one in many]
                 return any_of(found) if quantifier == "any" else all_of(found)
-            case c.Unready(meaning=meaning):
-                raise AssertionError(f"{meaning} have no meaning yet")
+            case c.HasMark(mark=mark):
+                return self.situation.state.mark(f"{self.layer.name}:{mark}")
+            case c.From(left=left, origin=origin):
+                name = left.name if isinstance(left, c.Attribute) else ""
+                return self.situation.state.source(self.effect, name, self.operand(left), origin)
 
     def one_of(self, value: Any, test: c.Member | c.Holds, inverted: bool) -> Truth:
         if test.values is not None:
@@ -276,7 +281,7 @@ class _Look:
         if name == "opaque":
             return effect.opaque
         if name == "result":
-            return None
+            return self.situation.state.result(effect)
         if isinstance(effect, ToolEffect):
             return effect.args.get(name[4:]) if name.startswith("arg.") else getattr(effect, name)
         if isinstance(effect, FileEffect) and name in {"path", "name", "suffix"}:
@@ -310,11 +315,17 @@ class _Look:
             met: Truth = True
         else:
             met = self.test(rule.condition)
+        met = all_of([met, *(self.counted(at, quota) for at, quota in enumerate(rule.quotas))])
         lacking = there is not False and met is None and bool(missing_facts(rule, self.situation, self.layer))
         if rule.effect == "allow" and self.effect.opaque:
             said = rule.condition is not None and self.says_opaque(rule.condition, inverted=False)
             return (False if all_of([there, met]) is False else True if there and said else None), lacking
         return all_of([there, met]), lacking
+
+    def counted(self, at: int, quota: c.Quota) -> Truth:
+        key = f"{self.layer.name}:{self.rule.id}:{at}"
+        state = self.situation.state
+        return state.exceeds(key, self.effect) if quota.kind == "over" else state.within(key, self.effect)
 
     def says_opaque(self, test: c.Test_, inverted: bool) -> bool:
         """Whether the condition is true by a branch in which ``opaque`` is a term."""
@@ -383,7 +394,7 @@ def _operands(test: c.Test_) -> list[c.Operand]:
             return [left, right]
         case c.Member(left=left, values=values) | c.Holds(left=left, values=values):
             return [left] if values is None else [left, values]
-        case c.Truthy(operand=operand):
+        case c.Truthy(operand=operand) | c.From(left=operand):
             return [operand]
         case _:
             return []
@@ -529,7 +540,12 @@ def judge_call(
     trace: Trace | None = None,
 ) -> tuple[Answer, tuple[Answer, ...]]:
     """The strictest answer over a call's effects, and each effect's own; a call with no effect is denied."""
-    answers = tuple(judge(program, bindings, effect, situation, trace) for effect in effects)
+    found: list[Answer] = []
+    for effect in effects:
+        situation.state.judging(effect)
+        found.append(judge(program, bindings, effect, situation, trace))
+        situation.state.count(effect)
+    answers = tuple(found)
     counted = [answer for answer in answers if answer.rule != "answered"]
     if not counted:
         return Answer("deny", "builtin:no-effect", "the call has no effect that could be judged", None), answers

@@ -7,6 +7,7 @@ that take a value. Slow and plain.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from itertools import pairwise
 
 from agentpolicy.effects.effect import NetEffect
@@ -16,6 +17,8 @@ from agentpolicy.effects.urls import canonical_host, net_effect
 
 def word_matches(pattern: str, word: str) -> bool:
     """``*`` stands for any run of characters."""
+    if "*" not in pattern:
+        return pattern == word
     places = {0}
     for letter in pattern:
         if letter == "*":
@@ -46,6 +49,11 @@ def braces(text: str) -> list[str]:
 
     From outside in, so that what is chosen leaves the braces of what is not chosen closed, and alternatives add up.
     """
+    return list(_opened(text))
+
+
+@lru_cache(maxsize=4096)
+def _opened(text: str) -> tuple[str, ...]:
     done: dict[str, None] = {}
     todo = [text]
     while todo:
@@ -64,7 +72,7 @@ def braces(text: str) -> list[str]:
         head, tail = one[:start], one[cuts[-1] + 1 :]
         choices = [one[left + 1 : right] for left, right in pairwise(cuts)]
         todo += [head + choice + tail for choice in reversed(choices)]
-    return list(done)
+    return tuple(done)
 
 
 # --- paths --------------------------------------------------------------------

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from agentpolicy.compiler.expression import known_parts, suffix_of
 from agentpolicy.compiler.logic import HELPERS
 from agentpolicy.compiler.match import Subject, argv_test, host_test, names_of, subject, url_path_test, value_test
+from agentpolicy.compiler.remembered import State
 from agentpolicy.compiler.verdict import ALLOW, ASK, DENY, Verdict
 from agentpolicy.effects.effect import Effect
 from agentpolicy.language.vocabulary import ACTIONS, family
@@ -20,6 +21,10 @@ class Situation(Protocol):
 
     facts: Mapping[str, Any]
     lacking: bool
+
+    @property
+    def state(self) -> State:
+        """What the session remembers."""
 
 
 Condition = Callable[[Effect, Situation, "str | None"], "bool | None"]
@@ -94,6 +99,68 @@ def _safely(condition: Condition, e: Effect, s: Situation, name: str | None) -> 
         return None
 
 
+class MarkRow:
+    """What sets or clears a mark: ``key`` its name with its layer's, ``seconds`` how long it lasts.
+
+    ``waits``: it asks how the call ended.
+    """
+
+    __slots__ = ("_found", "_names", "_rows", "_rules", "actions", "clear", "key", "seconds", "waits")
+
+    def __init__(self, row: tuple[Any, ...], names: Mapping[str, Any], found: Mapping[str, str | None]) -> None:
+        self.key: str = row[0]
+        self.clear: bool = row[1]
+        self.seconds: int | None = row[2]
+        self.waits: bool = row[3]
+        self._rows = row[4:]
+        self._names, self._found = names, found
+        self._rules: dict[str, list[RuleRow]] = {}
+        self.actions = frozenset((row[4] or row[5])[5])
+
+    def value(self, e: Effect, s: Situation) -> bool | None:
+        """Whether an effect is one that it speaks of."""
+        if e.action not in self.actions:
+            return False
+        rules = self._rules.get(e.action)
+        if rules is None:
+            rules = self._rules[e.action] = [
+                RuleRow(0, row, e.action, self._names, self._found) for row in self._rows if row is not None
+            ]
+        names = names_of(e)
+        values = [rule.value(e, s, names)[0] for rule in rules]
+        if e.possible and values[0] is not False:
+            return None
+        # Read both ways: sure where the narrow reading is, sure not where the wide one is not.
+        return values[0] if len(values) == 1 or values[0] is False else True if values[1] else None
+
+
+class QuotaRow:
+    """What a rule counts, as ``language.checked.Quota`` says; attributes are ``.NAME``."""
+
+    __slots__ = ("_found", "_names", "_row", "_rules", "amount", "key", "kind", "of", "per", "seconds")
+
+    def __init__(self, row: tuple[Any, ...], names: Mapping[str, Any], found: Mapping[str, str | None]) -> None:
+        self.key: str = row[0]
+        self.kind: str = row[1]
+        self.amount: float = row[2]
+        self.of: str = row[3]
+        self.seconds: int | None = row[4]
+        self.per: str = row[5]
+        self._row: tuple[Any, ...] = row[6]
+        self._names, self._found = names, found
+        self._rules: dict[str, RuleRow] = {}
+
+    def counts(self, e: Effect, s: Situation) -> bool:
+        """Whether its rule matches an effect, spent or not; what may match an ask or deny rule counts too."""
+        if e.action not in self._row[5]:
+            return False
+        rule = self._rules.get(e.action)
+        if rule is None:
+            rule = self._rules[e.action] = RuleRow(0, self._row, e.action, self._names, self._found)
+        value, _ = rule.value(e, s, names_of(e))
+        return bool(value) if rule.severity == ALLOW else value is not False
+
+
 class LayerRuntime:
     """One compiled layer. ``decide`` maps an action to the function that answers for its effects.
 
@@ -140,6 +207,8 @@ class LayerRuntime:
             self._names[action.replace(".", "_") + "_only"] = {
                 rank: self._names[name] for rank, name in tables["only"].items()
             }
+        self.marks = [MarkRow(row, self._names, found) for row in data["marks"]]
+        self.quotas = [QuotaRow(row, self._names, found) for row in data["quotas"]]
         self.decide: dict[str, Decide] = {
             action: self._names["decide_" + action.replace(".", "_")] for action in ACTIONS
         }

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from typing import TypeAlias
 
-from agentpolicy.effects.effect import Effect, ExecEffect
+from agentpolicy.effects.effect import Effect, ExecEffect, NetEffect
 from agentpolicy.effects.values import Loose, Value, shown
 
 #: Most effects that one text may have; past them the text is opaque.
@@ -52,9 +53,10 @@ class Touch:
     ``hidden`` says whether names that begin with a dot are among many.
     ``name`` is absolute or None where it is not known; ``instead`` as of its place, whole names; ``into`` the names of
     what is put inside it where it is a directory; ``leads`` where a link that is made of it leads.
+    ``implied`` says what it says of the command.
     """
 
-    __slots__ = ("action", "glob", "hidden", "instead", "into", "leads", "many", "name", "possible", "why")
+    __slots__ = ("action", "glob", "hidden", "implied", "instead", "into", "leads", "many", "name", "possible", "why")
 
     def __init__(
         self,
@@ -68,9 +70,11 @@ class Touch:
         into: tuple[str, ...] = (),
         leads: tuple[str, ...] = (),
         possible: bool = False,
+        implied: bool = False,
         why: str | None = None,
     ) -> None:
         self.action = action
+        self.implied = implied and not possible and name is not None
         self.leads = leads
         self.name = name
         self.many = many
@@ -85,13 +89,33 @@ class Touch:
 Act: TypeAlias = "Effect | Touch"
 
 
+def of_command(effect: NetEffect, implied: bool) -> NetEffect:
+    """The effect of a command on an address. Effects of addresses are shared with calls of other tools."""
+    effect = copy(effect)
+    effect.implied = implied and not (effect.possible or effect.opaque)
+    effect.sole = False
+    return effect
+
+
+def disprove(acts: list[Act], first: int) -> None:
+    """Say of what commands do, from a place on, that the call's status proves nothing of it."""
+    for at in range(first, len(acts)):
+        act = acts[at]
+        if act.implied:
+            act = acts[at] = copy(act)
+            act.implied = False
+            if isinstance(act, ExecEffect):
+                act.sole = False
+
+
 class Context:
     """Under what a command runs, and where what it does is gathered.
 
-    ``shell`` reads shell text that the command starts, under a context of its own.
+    ``shell`` reads shell text that the command starts, under a context of its own. ``implied`` and ``sole`` say of the
+    command, or of the text, what they say of its effect.
     """
 
-    __slots__ = ("acts", "depth", "elevated", "env", "home", "piped", "place", "shell")
+    __slots__ = ("acts", "depth", "elevated", "env", "home", "implied", "piped", "place", "shell", "sole")
 
     def __init__(
         self,
@@ -103,6 +127,8 @@ class Context:
         env: Mapping[str, str | None] | None = None,
         elevated: bool = False,
         depth: int = 0,
+        implied: bool = False,
+        sole: bool = False,
     ) -> None:
         self.acts = acts
         self.place = place
@@ -111,6 +137,8 @@ class Context:
         self.env: Mapping[str, str | None] = env or {}
         self.elevated = elevated
         self.depth = depth
+        self.implied = implied
+        self.sole = sole
         #: what is read from the pipe that a command stands behind, where it is names that are known
         self.piped: Value | None = None
 
@@ -120,6 +148,8 @@ class Context:
         place: Place | None = None,
         env: Mapping[str, str | None] | None = None,
         elevated: bool | None = None,
+        implied: bool = False,
+        sole: bool = False,
     ) -> Context:
         """The context of what a command of this one starts."""
         return Context(
@@ -130,6 +160,8 @@ class Context:
             env=self.env if env is None else env,
             elevated=self.elevated if elevated is None else elevated,
             depth=self.depth + 1,
+            implied=implied,
+            sole=sole,
         )
 
     def run(
@@ -168,9 +200,15 @@ class Context:
             more=more,
             wrapper=wrapper,
             readonly=readonly,
+            implied=self.implied,
+            sole=self.sole,
         )
         self.acts.append(effect)
         return effect
+
+    def reach(self, effect: NetEffect) -> None:
+        """Add an address that is reached."""
+        self.acts.append(of_command(effect, self.implied))
 
     def unknown(self, why: str) -> None:
         """Add a command of which nothing is known."""

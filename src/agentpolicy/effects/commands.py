@@ -7,9 +7,10 @@ import shlex
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from agentpolicy.effects.acts import DEEPEST, MOST_ACTS, Act, Context, Place, Touch
+from agentpolicy.effects.acts import DEEPEST, MOST_ACTS, Act, Context, Place, Touch, disprove
 from agentpolicy.effects.effect import ExecEffect, NetEffect
 from agentpolicy.effects.names import directory_value
+from agentpolicy.effects.passing import MAY_FAIL_ALONE, passes
 from agentpolicy.effects.programs import SYSTEM, Entry, Form, program_entry
 from agentpolicy.effects.recent import Recent
 from agentpolicy.effects.roles import NETS, ROLES, destination, reach
@@ -20,7 +21,8 @@ from agentpolicy.effects.values import Loose, Value, behind, head_of, shown
 #: Longest command that is remembered, in characters, and most acts of one.
 _REMEMBERED: Final = 512
 _MOST_REMEMBERED: Final = 32
-# What commands do, by the place, the home and the words. Effects among it are shared and not changed.
+# What commands do, by what success proves of them, the place, the home and the words.
+# Effects among it are shared and not changed.
 _seen: Recent[list[Act]] = Recent(2048)
 _ASSIGNMENT = re.compile(r"[^=]+=").match
 _METHODS: Final = frozenset({"get", "head", "post", "put", "patch", "delete", "options"})
@@ -62,8 +64,9 @@ def read_command(words: Sequence[Value], context: Context) -> None:
     if place.path is not None and not (
         context.depth or context.env or context.elevated or place.away or context.piped is not None
     ):
+        proven = "sole" if context.sole else "implied" if context.implied else ""
         try:
-            key = "\0".join((place.key, context.home, *words))  # type: ignore[arg-type]
+            key = "\0".join((proven, place.key, context.home, *words))  # type: ignore[arg-type]
         except TypeError:  # a word that is not known
             key = ""
         known = _seen.get(key) if key else None
@@ -148,13 +151,16 @@ class Command:
         if self.why is not None and not effect.opaque:
             effect.opaque = effect.unsettled = True
             effect.why = self.why
-        home = program.rpartition("/")[0]
-        own = not home or home in SYSTEM
+            effect.implied = effect.sole = False
+        if effect.opaque and self.outer.implied:
+            disprove(self.outer.acts, before)
+        own = _own(program)
         quiet = form.readonly and own and not self.tail_role and all(_quiet(act) for act in self.outer.acts[before:])
         spoiled = effect.opaque and not (self.entry.open and None in (effect.argv or ()) and self.why == effect.why)
         effect.readonly = False if not quiet else None if spoiled or self.unsure else True
         if self.tail_role or self.entry.elevates:
-            effect.wrapper = bool(self.tail_role) and not effect.opaque
+            # A program of a wrapper's name in another place is nobody's wrapper: it is judged itself.
+            effect.wrapper = bool(self.tail_role) and own and not effect.opaque
             effect.elevated = effect.elevated or self.entry.elevates
             effect.guarded = effect.guarded or self.entry.elevates
             effect.unsettled = True
@@ -186,6 +192,21 @@ class Command:
         self.entry = entry
         self._parse(entry, 1)
         return [(role, word) for _, _, role, word in self.uses], self.operands
+
+    def handed(self, before: Sequence[Value]) -> tuple[bool, bool]:
+        """What is ``implied`` and ``sole`` of the one command that this one starts; ``before`` are its own words."""
+        outer = self.outer
+        program = self.words[0]
+        if not outer.implied or self.why is not None or not all(isinstance(word, str) for word in before):
+            return False, False
+        assert isinstance(program, str)
+        name = program.rpartition("/")[2]
+        if self.entry.parent is not None:
+            name += self.entry.name[self.entry.name.index(" ") :]
+        settings = [word for _, option, _, word in self.uses if option == "-o"]
+        if not _own(program) or not passes(name, self.given, settings):
+            return False, False
+        return True, outer.sole and name not in MAY_FAIL_ALONE
 
     # --- options -------------------------------------------------------------------------
 
@@ -497,7 +518,7 @@ class Command:
         place, why = directory_value(word, self.context.place, self.context.home)
         if why is not None:
             self.why = self.why or why
-        self.context = self.context.inside(place=place)
+        self.context = self.context.inside(place=place, implied=self.outer.implied, sole=self.outer.sole)
         self.context.depth -= 1
 
     def _use(self, role: str, word: Value, many: bool) -> None:
@@ -531,10 +552,13 @@ class Command:
         if head_of(words[0])[:1] == "-":
             self.opaque(f"`{visible(shown(words[0]) or '')}` stands where a command should")
         away = role.startswith("away")
+        implied, sole = self.handed(self.words[: len(self.words) - len(words)])
         inner = self.context.inside(
             place=Place(None, away=True) if away else None,
             env={} if away else self.environment(),
             elevated=False if away else self.elevated(),
+            implied=implied,
+            sole=sole,
         )
         if role in ("away-shell", "words-shell"):
             texts = [word for word in words if isinstance(word, str)]
@@ -598,6 +622,12 @@ def _split(word: Value) -> list[Value]:
         return list(shlex.split(word))
     except ValueError:
         return [Loose("words whose quotes do not close", many=True)]
+
+
+def _own(program: str) -> bool:
+    """Whether a program's name is the one by which it is known, and not that of another in some directory."""
+    home = program.rpartition("/")[0]
+    return not home or home in SYSTEM
 
 
 def _quiet(act: object) -> bool:

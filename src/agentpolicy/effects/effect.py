@@ -23,6 +23,10 @@ class Effect:
 
     ``possible`` is true of an effect that an unknown program may have: no rule has to allow it, and an ask or deny
     rule that matches it makes the answer at least ask.
+
+    ``implied``: success of the whole call proves that this effect took place and succeeded. ``sole``: failure of a call
+    proves that this effect failed, as far as it is the call's only one. Both hold for what tools are declared to do; of
+    commands and what they touch, ``shell/results.py`` says for which.
     """
 
     __slots__ = ("action", "opaque", "why")
@@ -32,6 +36,8 @@ class Effect:
     opaque: bool
     why: str | None
     possible: bool = False
+    implied: bool = True
+    sole: bool = True
     #: what has looked for something of its own in the effect and found nothing; kept where effects are shared by calls
     cleared: object = None
 
@@ -59,10 +65,12 @@ class FileEffect(Effect):
     stands for: ``glob``, relative to ``path``, with ``*`` inside a segment and ``**`` across; ``hidden`` says whether
     names that begin with a dot are among them.
     ``inside`` gives the names that are there now, None where that cannot be told. ``size`` is the file's size in bytes
-    where it is known.
+    where it is known. What a command does to a known file is ``implied`` where the command is, and never ``sole``.
     """
 
-    __slots__ = ("glob", "hidden", "inside", "many", "path", "possible", "resolved", "single", "size")
+    __slots__ = (
+        "glob", "hidden", "implied", "inside", "many", "path", "possible", "resolved", "single", "size", "sole",
+    )  # fmt: skip
     family = "fs"
 
     def __init__(
@@ -88,6 +96,7 @@ class FileEffect(Effect):
         self.hidden = hidden
         self.inside = inside
         self.possible = possible
+        self.implied = self.sole = True
         self.single = path is not None and path == resolved and not many and not possible
         self.size = size
         self.why = why
@@ -117,11 +126,15 @@ class ExecEffect(Effect):
     judged
     in its place; only ask and deny rules judge the wrapper itself. ``readonly``: it is known to change nothing, reach
     nothing and start nothing besides its other effects; None where that is not known.
+
+    ``implied``: status 0 of the whole call proves that this command ran, and ended with status 0. ``sole``: the status
+    of the call is this command's, whatever other effects there are, so that failure of the call is failure of the
+    command, a failure to start included. An opaque command is neither.
     """
 
     __slots__ = (
-        "argv", "cleared", "cwd", "elevated", "env", "flags", "guarded", "loose", "more", "program", "readonly",
-        "unsettled", "wrapper",
+        "argv", "cleared", "cwd", "elevated", "env", "flags", "guarded", "implied", "loose", "more", "program",
+        "readonly", "sole", "unsettled", "wrapper",
     )  # fmt: skip
     family = "exec"
 
@@ -139,6 +152,8 @@ class ExecEffect(Effect):
         more: bool = False,
         wrapper: bool = False,
         readonly: bool | None = False,
+        implied: bool = False,
+        sole: bool = False,
     ) -> None:
         self.action = "exec"
         self.argv = argv
@@ -153,6 +168,8 @@ class ExecEffect(Effect):
         self.loose = loose
         self.wrapper = wrapper
         self.readonly = readonly
+        self.implied = implied and not self.opaque
+        self.sole = sole and self.implied
         self.cleared = None
         #: whether only a rule that reads ``elevated`` or ``env`` may allow it
         self.guarded = elevated or bool(self.env and any(_matters(name) for name in self.env))
@@ -203,7 +220,10 @@ class NetEffect(Effect):
     ``private`` whether the host is an address or name that is not globally reachable.
     """
 
-    __slots__ = ("cleared", "host", "method", "path", "port", "possible", "private", "scheme", "size", "usual_port")
+    __slots__ = (
+        "cleared", "host", "implied", "method", "path", "port", "possible", "private", "scheme", "size", "sole",
+        "usual_port",
+    )  # fmt: skip
     family = "net"
 
     def __init__(
@@ -223,6 +243,7 @@ class NetEffect(Effect):
     ) -> None:
         self.action = action
         self.possible = possible
+        self.implied = self.sole = True
         self.cleared = None
         self.method = None if action == "net.connect" else action[4:].upper()
         self.scheme = scheme

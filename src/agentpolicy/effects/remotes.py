@@ -236,6 +236,7 @@ def nested_effects(text: str) -> list[NetEffect]:
     found = [address_effect("net.connect", parse_url(inner)) for inner in nested_urls(text)]
     for effect in found:
         effect.possible = True
+        effect.implied = effect.sole = False
     return found
 
 

@@ -26,16 +26,22 @@ def effects_of_acts(acts: Sequence[Act], host: Host, *, want_size: bool = False)
             found.append(act)
             continue
         names = _names(act, host)
+        own: list[FileEffect] = []
         for name in names:
             effect = _effect(act, name, host, want_size)
-            found.append(effect)
+            own.append(effect)
             if act.glob is not None and name is not None and "**" not in act.glob:
-                found.extend(_led_elsewhere(act, effect, host, want_size))
+                own.extend(_led_elsewhere(act, effect, host, want_size))
             if links and name is not None:
                 # a link that the same text makes is not there yet
                 for link, target in links:
                     if name == link or name.startswith(link + "/"):
-                        found.append(_effect(act, target + name[len(link) :], host, want_size))
+                        own.append(_effect(act, target + name[len(link) :], host, want_size))
+        implied = act.implied and len(names) == 1  # of several that it may be, none is proven
+        for effect in own:
+            effect.implied = implied and not effect.opaque
+            effect.sole = False
+        found += own
         if act.leads:
             links.extend((name, target) for name in names if name is not None for target in act.leads)
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
-from agentpolicy.effects.acts import Place, Touch
+from agentpolicy.effects.acts import Place, Touch, of_command
 from agentpolicy.effects.effect import NetEffect
 from agentpolicy.effects.names import absolute_value
 from agentpolicy.effects.paths import canonical
@@ -229,7 +229,13 @@ def _opaque(command: Command, word: Value, many: bool) -> None:
 
 
 def _shell(command: Command, word: Value, many: bool) -> None:
-    inner = command.context.inside(env=command.environment(), elevated=command.elevated())
+    _read_shell(command, word, (False, False))
+
+
+def _read_shell(command: Command, word: Value, proven: tuple[bool, bool]) -> None:
+    inner = command.context.inside(
+        env=command.environment(), elevated=command.elevated(), implied=proven[0], sole=proven[1]
+    )
     if isinstance(word, str):
         inner.shell(word, inner)
     else:
@@ -239,7 +245,7 @@ def _shell(command: Command, word: Value, many: bool) -> None:
 def _text_of_shell(command: Command, word: Value, many: bool) -> None:
     # what it starts is judged in its place
     command.tail_role = command.tail_role or "done"
-    _shell(command, word, many)
+    _read_shell(command, word, command.handed(command.words))
 
 
 def _module(command: Command, word: Value, many: bool) -> None:
@@ -322,7 +328,7 @@ def _output(command: Command, word: Value, many: bool) -> None:
 def _route(command: Command, word: Value, many: bool) -> None:
     """``host:port:other…`` of curl: what is reached in place of a host."""
     if not isinstance(word, str):
-        command.context.acts.append(_unknown_address("net.connect", word))
+        _add(command, _unknown_address("net.connect", word))
         return
     rest = word.split(":", 2)
     for one in (rest[2] if len(rest) == 3 else word).split(","):
@@ -335,7 +341,7 @@ def _image(command: Command, word: Value, many: bool) -> None:
     """An image, whose name may begin with a registry."""
     address = image_address(word) if isinstance(word, str) else None
     if address is not None:
-        command.context.acts.append(address_effect("net.connect", address))
+        command.context.acts.append(of_command(address_effect("net.connect", address), False))  # it may be here already
 
 
 def _context_tree(command: Command, word: Value, many: bool) -> None:
@@ -390,7 +396,7 @@ def _volume(command: Command, word: Value, many: bool) -> None:
 
 
 def _add(command: Command, effect: NetEffect) -> None:
-    command.context.acts.append(effect)
+    command.context.reach(effect)
 
 
 def reach(command: Command, action: str, word: Value) -> None:

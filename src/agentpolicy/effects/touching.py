@@ -48,7 +48,7 @@ def possible_operands(words: Sequence[Value], context: Context) -> None:
                 if address is not None:
                     effect = address_effect("net.connect", address)
                     effect.possible = True
-                    context.acts.append(effect)
+                    context.reach(effect)
                     continue
             if context.place.away or text == "-" or is_nothing(text) or not _like_a_path(text):
                 continue
@@ -98,6 +98,7 @@ def touch(
             leads=leads,
             hidden=hidden and (glob is None or "**" in glob),
             possible=possible,
+            implied=context.implied,
             why=why,
         )
     )

@@ -61,6 +61,11 @@ class Decision:
         return (self.verdict,) * len(self.effects) if self._verdicts is None else self._verdicts
 
     @property
+    def situation(self) -> Situation:
+        """In what the call was judged; its ``state`` is the session's memory as it was then."""
+        return self._situation
+
+    @property
     def outcome(self) -> str:
         """``allow``, ``ask`` or ``deny``."""
         return self.verdict.outcome
@@ -102,6 +107,7 @@ class Decision:
             return ()
         found: dict[tuple[int, str], Verdict] = {}
         for effect, verdict in zip(self.effects, self.verdicts, strict=True):
+            self._situation.state.judging(effect)
             for one in (*self._policy.asking(effect, self._situation), verdict):
                 if one.outcome == "ask":
                     found.setdefault((one.layer_index, one.rule), one)

@@ -17,8 +17,10 @@ from agentpolicy.effects.host import Host
 from agentpolicy.effects.reader import Reader
 from agentpolicy.effects.text import visible
 from agentpolicy.effects.tools import BadCall, ToolShape, join
+from agentpolicy.engine.clock import steady
 from agentpolicy.engine.decision import Decision
 from agentpolicy.engine.errors import ApprovalRequired, Denied, FactError
+from agentpolicy.engine.memory import MOST_TRIES, UNSEEN, StateError
 from agentpolicy.engine.policy import Policy, PolicyNames
 from agentpolicy.engine.protect import OWN_FILES, Protected
 from agentpolicy.engine.record import Recorder, decided, settled
@@ -26,6 +28,8 @@ from agentpolicy.engine.reload import Reload, compare
 from agentpolicy.engine.review import ApprovalRequest, Reviewer, aask, ask
 from agentpolicy.engine.session import Session, current
 from agentpolicy.engine.situation import Agent, Clock, Situation, User, check_facts
+from agentpolicy.engine.turn import Turn
+from agentpolicy.stores import MemoryStore, Store
 
 Mode = Literal["enforce", "observe"]
 
@@ -52,6 +56,7 @@ class Engine:
         local: turns them into the hour and weekday that rules read; the host's zone where not given.
         host: where calls start when they do not say, and the file system that links are followed on.
         protect: more files and directories that no guarded call may touch.
+        store: where what sessions have done is kept; this process's memory where not given.
 
     Engines are safe to share between threads and tasks.
 
@@ -73,11 +78,15 @@ class Engine:
         local: Callable[[float], time.struct_time] = time.localtime,
         host: Host | None = None,
         protect: Iterable[str | os.PathLike[str]] = (),
+        store: Store | None = None,
     ) -> None:
         if mode not in ("enforce", "observe"):
             raise ValueError(f"mode is 'enforce' or 'observe', not {mode!r}")
         self.mode: Mode = mode
         self.clock = clock
+        #: the clock of what sessions count: steady where none was given, so that setting the machine's moves nothing
+        self.steady: Clock = steady if clock is time.time else clock
+        self.store: Store = MemoryStore() if store is None else store
         self._local = local
         self.host = host or Host()
         self.reviewer = reviewer
@@ -191,6 +200,7 @@ class Engine:
         own = [*policy.sources, *self._more_protected]
         if policy.sources:
             own.append(default_directory())
+        own += self.store.paths()
         log = getattr(self.recorder, "path", None)
         if isinstance(log, str):
             own.append(log)
@@ -270,6 +280,8 @@ class Engine:
             if policy.reads_time and call.time is None:
                 situation = situation.at(self.clock())
             effects = state.reader.effects(call)
+            if session is not None and (policy.remembers or session.parent is not None):
+                return self._in_session(call, effects, policy, situation, state, session)
             if len(effects) == 1:
                 # The way of nearly every call.
                 effect = effects[0]
@@ -278,7 +290,7 @@ class Engine:
                     verdict = policy.answers[effect.action](effect, situation)
                 if verdict is not None:
                     return Decision(call, effects, verdict, policy, situation)
-            return self._weigh(call, effects, policy, situation, state)
+            return self._weigh(call, effects, policy, [situation], state)
         except BadCall as error:
             return Decision(call, (), _builtin(error.code, error.reason), policy, situation)
         except FactError as error:
@@ -292,12 +304,26 @@ class Engine:
             return Decision(call, (), _builtin("internal-error", reason), policy, situation)
 
     def _weigh(
-        self, call: ToolCall, effects: Sequence[Effect], policy: Policy, situation: Situation, state: _State
+        self,
+        call: ToolCall,
+        effects: Sequence[Effect],
+        policy: Policy,
+        situations: Sequence[Situation],
+        state: _State,
+        turn: Turn | None = None,
     ) -> Decision:
+        """The strictest answer over all effects, each judged in every situation."""
         judged: list[Effect] = []
         verdicts: list[Verdict] = []
         for effect in effects:
-            verdict = _unruled(effect, call, state, policy) or policy.judge(effect, situation)
+            if turn is not None:
+                turn.judging(effect)
+            verdict = _unruled(effect, call, state, policy)
+            if verdict is None:
+                found = [one for where in situations if (one := policy.judge(effect, where)) is not None]
+                verdict = min(found, key=_strictest) if found else None
+            if turn is not None and len(effects) > 1:
+                turn.count(effect)
             # Nothing said of a tool whose declared effects answer for it is no effect of its own.
             if verdict is not None:
                 judged.append(effect)
@@ -306,9 +332,33 @@ class Engine:
             best = min(verdicts, key=_strictest)
         else:
             best = _builtin("no-effect", "the call has no effect that could be judged")
-        return Decision(call, judged, best, policy, situation, verdicts)
+        return Decision(call, judged, best, policy, situations[0], verdicts)
+
+    def _in_session(
+        self,
+        call: ToolCall,
+        effects: Sequence[Effect],
+        policy: Policy,
+        situation: Situation,
+        state: _State,
+        session: Session,
+    ) -> Decision:
+        """The answer where the session is asked, or has parents, whose answers count as well."""
+        turn = Turn(session.memory, policy, call, situation.agent_name, situation.user_name)
+        situations = [situation.remembering(turn)]
+        outer = session.parent
+        while outer is not None:
+            above = self._special(call, policy, outer.situation(policy), outer)
+            situations.append(above.remembering(turn))
+            outer = outer.parent
+        turn.begin(effects, situations[0])
+        decision = self._weigh(call, effects, policy, situations, state, turn)
+        if turn.failed is None:
+            return decision
+        return Decision(call, effects, _builtin("no-state", str(turn.failed)), policy, situations[0])
 
     def _special(self, call: ToolCall, policy: Policy, situation: Situation, session: Session | None) -> Situation:
+        """The situation with what the call itself says of facts and time."""
         if call.facts is not None:
             known, lacking = check_facts(
                 policy.facts, {**(self._facts if session is None else session.facts), **call.facts}
@@ -332,8 +382,10 @@ class Engine:
 
     # --- letting calls go --------------------------------------------------------------------
 
-    def authorize(self, call: ToolCall, session: Session | None = None) -> Decision:
+    def authorize(self, call: ToolCall, session: Session | None = None, *, awaited: bool = False) -> Decision:
         """Let a call go, or raise. Asks the reviewer where the policy asks, decides again, records, then returns.
+
+        ``awaited`` is for whoever is sure to observe the result before the agent sees it.
 
         Raises:
             Denied: the policy or the reviewer refused, the decision could not be recorded, or the answer changed.
@@ -342,7 +394,7 @@ class Engine:
         with self._lock(session):
             decision = self.decide(call, session)
             if not self._asks(decision, session):
-                return self._finish(decision, session)
+                return self._finish(decision, session, awaited=awaited)
         request = ApprovalRequest(decision)
         try:
             answer = ask(self._reviewer(), request)
@@ -352,9 +404,9 @@ class Engine:
             self._record(decision, released=False)
             raise ApprovalRequired(_message(decision, "the reviewer is async: use aauthorize()"), decision)
         with self._lock(session):
-            return self._finish(self.decide(call, session), session, request, answer)
+            return self._finish(self.decide(call, session), session, request, answer, awaited=awaited)
 
-    async def aauthorize(self, call: ToolCall, session: Session | None = None) -> Decision:
+    async def aauthorize(self, call: ToolCall, session: Session | None = None, *, awaited: bool = False) -> Decision:
         """``authorize`` for async code: the reviewer may be async.
 
         Raises:
@@ -364,14 +416,14 @@ class Engine:
         with self._lock(session):
             decision = self.decide(call, session)
             if not self._asks(decision, session):
-                return self._finish(decision, session)
+                return self._finish(decision, session, awaited=awaited)
         request = ApprovalRequest(decision)
         try:
             answer = await aask(self._reviewer(), request)
         except Exception as error:
             self._refuse(decision, f"the reviewer failed ({type(error).__name__})", error)
         with self._lock(session):
-            return self._finish(self.decide(call, session), session, request, answer)
+            return self._finish(self.decide(call, session), session, request, answer, awaited=awaited)
 
     def _asks(self, decision: Decision, session: Session | None) -> bool:
         """Whether a person is to be asked before anything else."""
@@ -389,28 +441,72 @@ class Engine:
         session: Session | None,
         request: ApprovalRequest | None = None,
         answer: bool = False,
+        *,
+        awaited: bool = False,
     ) -> Decision:
-        """Record, and let the call go or raise; under the session's lock, so that of two calls one comes first.
+        """Let the call go, or raise; under the session's lock, so that of two calls one comes first.
 
         ``request`` is what a person answered; the answer holds for exactly that call under exactly that policy.
+        Where the session changed elsewhere in the meantime, the call is judged again.
+        """
+        for _ in range(MOST_TRIES):
+            approved = self._approved(decision, session, request, answer)
+            if not approved and self.mode == "enforce" and decision.outcome != "allow":
+                self._record(decision, released=False)
+                kind = ApprovalRequired if decision.outcome == "ask" else Denied
+                raise kind(_message(decision), decision)
+            try:
+                if self._let_through(decision, session, approved, awaited):
+                    break
+            except StateError as error:
+                if self.mode == "enforce":
+                    self._refuse(decision, str(error), error)
+                self.lost += 1
+                break
+            decision = self.decide(decision.call, session)
+        else:
+            self._refuse(decision, "the session's state kept changing")
+        try:
+            self._record(decision, released=True, approved=approved)
+        except Denied:
+            self._settle_state(decision, "not run", None)
+            raise
+        return decision
+
+    def _approved(
+        self, decision: Decision, session: Session | None, request: ApprovalRequest | None, answer: bool
+    ) -> bool:
+        """Whether a person's answer lets a call go.
+
+        Raises:
+            Denied: the session has ended, or the answer is no, or not to this question.
         """
         if self.mode == "observe":
-            self._record(decision, released=True)
-            return decision
+            return False
         if session is not None and session.ended:
             self._refuse(decision, "the session has ended")
-        if decision.outcome == "ask" and request is not None:
-            if not answer:
-                self._refuse(decision, "the reviewer refused")
-            if decision.digest != request.digest or not {one.rule for one in decision.asks} <= {*request.rules}:
-                self._refuse(decision, "the call or the policy changed while it was reviewed")
-            self._record(decision, released=True, approved=True)
-            return decision
-        self._record(decision, released=decision.outcome == "allow")
-        if decision.outcome == "allow":
-            return decision
-        kind = ApprovalRequired if decision.outcome == "ask" else Denied
-        raise kind(_message(decision), decision)
+        if decision.outcome != "ask" or request is None:
+            return False
+        if not answer:
+            self._refuse(decision, "the reviewer refused")
+        if decision.digest != request.digest or not {one.rule for one in decision.asks} <= {*request.rules}:
+            self._refuse(decision, "the call or the policy changed while it was reviewed")
+        return True
+
+    def _let_through(self, decision: Decision, session: Session | None, approved: bool, awaited: bool) -> bool:
+        """Note in the session that a call is let go; False where the session changed in the meantime.
+
+        Raises:
+            StateError: the store cannot keep it.
+        """
+        turn = decision.situation.state
+        if not isinstance(turn, Turn) or not turn.policy.remembers:
+            if session is not None:
+                session.memory.blind = True
+            return True
+        shape = self.shape(decision.call.tool)
+        origin = "untrusted" if shape is None or shape.returns is None else shape.returns
+        return turn.let_through(decision.id, origin=origin, awaited=awaited, approved=approved)
 
     def _lock(self, session: Session | None) -> threading.RLock:
         return self._swap if session is None else session.lock
@@ -440,16 +536,31 @@ class Engine:
             with self._swap:
                 self.lost += 1
 
-    def settle(self, decision: Decision, result: str) -> None:
-        """Record how a call ended: ``ok``, ``error``, or ``not run``.
+    def settle(self, decision: Decision, result: str, shown: Any = UNSEEN) -> None:
+        """Record how a call ended: ``ok``, ``error``, or ``not run``; ``shown`` is what the agent gets to see.
 
         What has run cannot be stopped any more: an outcome that cannot be recorded is counted in ``lost``, and while
-        the recorder fails no further call is let go.
+        the recorder fails no further call is let go. Where the session cannot note it, the call stays under way there,
+        which is the stricter reading.
         """
+        self._settle_state(decision, result, shown)
         if self.recorder is None:
             return
         try:
             self.recorder.record(settled(decision.id, decision.session, result, self.clock()))
+        except Exception:
+            with self._swap:
+                self.lost += 1
+
+    def _settle_state(self, decision: Decision, ended: str, shown: Any) -> None:
+        turn = decision.situation.state
+        if not isinstance(turn, Turn) or not turn.policy.remembers:
+            return
+        try:
+            for _ in range(MOST_TRIES):
+                if turn.again(decision.situation).ended_with(decision.id, ended, shown):
+                    return
+            raise StateError("the session's state kept changing")
         except Exception:
             with self._swap:
                 self.lost += 1

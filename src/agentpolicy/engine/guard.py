@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 from agentpolicy.effects.call import ToolCall
 from agentpolicy.effects.tools import ToolShape
+from agentpolicy.engine.memory import UNSEEN
+from agentpolicy.engine.session import ending_of
 from agentpolicy.engine.signature import shape_of
 
 if TYPE_CHECKING:
     from agentpolicy.engine.decision import Decision
     from agentpolicy.engine.engine import Engine
 
+#: Items of one generator that are noted.
+MOST_ITEMS = 10_000
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
@@ -175,19 +179,22 @@ class _Gate:
             seen[name] = value
         return given, ToolCall(self._shape.name, seen)
 
-    def _settle(self, decision: Decision, error: BaseException | None) -> None:
-        self._engine.settle(decision, "ok" if error is None else "error")
+    def _failed(self, decision: Decision, error: BaseException) -> None:
+        self._engine.settle(decision, "error", error)
+
+    def _returned(self, decision: Decision, result: Any) -> None:
+        self._engine.settle(decision, ending_of(result), result)
 
     def _sync(self) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
             given, tool_call = self._bind(args, kwargs)
-            decision = self._engine.authorize(tool_call, self._engine.current_session())
+            decision = self._engine.authorize(tool_call, self._engine.current_session(), awaited=True)
             try:
                 result = self._target(*given.args, **given.kwargs)
             except BaseException as error:
-                self._settle(decision, error)
+                self._failed(decision, error)
                 raise
-            self._settle(decision, None)
+            self._returned(decision, result)
             return result
 
         return call
@@ -195,27 +202,33 @@ class _Gate:
     def _async(self) -> Callable[..., Any]:
         async def call(*args: Any, **kwargs: Any) -> Any:
             given, tool_call = self._bind(args, kwargs)
-            decision = await self._engine.aauthorize(tool_call, self._engine.current_session())
+            decision = await self._engine.aauthorize(tool_call, self._engine.current_session(), awaited=True)
             try:
                 result = await self._target(*given.args, **given.kwargs)
             except BaseException as error:
-                self._settle(decision, error)
+                self._failed(decision, error)
                 raise
-            self._settle(decision, None)
+            self._returned(decision, result)
             return result
 
         return call
+
+    # What a generator gives is seen by the agent before it has ended: until then its result counts as not observed.
 
     def _generator(self) -> Callable[..., Generator[Any, Any, Any]]:
         def call(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
             given, tool_call = self._bind(args, kwargs)
             decision = self._engine.authorize(tool_call, self._engine.current_session())
+            items = _Items()
             try:
-                result = yield from self._target(*given.args, **given.kwargs)
-            except BaseException as error:
-                self._settle(decision, None if isinstance(error, GeneratorExit) else error)
+                result = yield from items.heard(self._target(*given.args, **given.kwargs))
+            except GeneratorExit:
+                self._engine.settle(decision, "ok", items.shown())
                 raise
-            self._settle(decision, None)
+            except BaseException as error:
+                self._engine.settle(decision, "error", items.shown(error))
+                raise
+            self._engine.settle(decision, "ok", items.shown(result))
             return result
 
         return call
@@ -224,12 +237,52 @@ class _Gate:
         async def call(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
             given, tool_call = self._bind(args, kwargs)
             decision = await self._engine.aauthorize(tool_call, self._engine.current_session())
+            items = _Items()
             try:
                 async for item in self._target(*given.args, **given.kwargs):
+                    items.add(item)
                     yield item
-            except BaseException as error:
-                self._settle(decision, None if isinstance(error, GeneratorExit) else error)
+            except GeneratorExit:
+                self._engine.settle(decision, "ok", items.shown())
                 raise
-            self._settle(decision, None)
+            except BaseException as error:
+                self._engine.settle(decision, "error", items.shown(error))
+                raise
+            self._engine.settle(decision, "ok", items.shown())
 
         return call
+
+
+class _Items:
+    """What a generator gave, up to a limit; past it nobody knows what the agent saw."""
+
+    def __init__(self) -> None:
+        self._items: list[Any] = []
+        self._over = False
+
+    def add(self, item: Any) -> None:
+        self._over = self._over or len(self._items) >= MOST_ITEMS
+        if not self._over:
+            self._items.append(item)
+
+    def heard(self, generator: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
+        """The same generator, its items noted."""
+        sent: Any = None
+        while True:
+            try:
+                item = generator.send(sent)
+            except StopIteration as stop:
+                return stop.value
+            self.add(item)
+            try:
+                sent = yield item
+            except GeneratorExit:
+                generator.close()
+                raise
+            except BaseException as error:
+                item = generator.throw(error)
+                self.add(item)
+                sent = yield item
+
+    def shown(self, last: Any = None) -> Any:
+        return UNSEEN if self._over else [*self._items, last]

@@ -12,7 +12,7 @@ from agentpolicy.compiler.bind import Bindings, bind_params
 from agentpolicy.compiler.cache import Cache
 from agentpolicy.compiler.compile import Artifact, code_name, compile_program
 from agentpolicy.compiler.heads import find_programs, lead, resolver
-from agentpolicy.compiler.runtime import LayerRuntime
+from agentpolicy.compiler.runtime import LayerRuntime, MarkRow, QuotaRow
 from agentpolicy.compiler.verdict import DENY, Verdict
 from agentpolicy.effects.effect import Effect
 from agentpolicy.effects.host import Host
@@ -47,11 +47,29 @@ class Policy:
         self._layers = [
             LayerRuntime(layer, _code(layer), at, artifact["programs"]) for at, layer in enumerate(artifact["layers"])
         ]
+        #: what sessions keep: marks, what is counted by its name, and whether origins of values are asked for
+        self.marks: list[MarkRow] = [row for layer in self._layers for row in layer.marks]
+        self.quotas: dict[str, QuotaRow] = {row.key: row for layer in self._layers for row in layer.quotas}
+        self.reads_sources: bool = artifact["reads_sources"]
+        self.says: Sequence[str] = artifact["says"]
         self.tools: Mapping[str, ToolShape] = MappingProxyType(joined(artifact["tools"]))
+        self.labels: frozenset[str] = frozenset(
+            tool.returns for tool in self.tools.values() if tool.returns not in {None, "trusted", "untrusted"}
+        )
         self._watched: dict[str, bool] = {}
         self._named: dict[str, bool] = {}
         #: What answers for effects of an action; it gives None where nothing is said of a tool that is answered for.
         self.answers: Mapping[str, Answer] = {action: self._answer(action) for action in ACTIONS}
+
+    @property
+    def remembers(self) -> bool:
+        """Whether anything is kept of a session under this policy."""
+        return bool(self.marks or self.quotas or self.reads_sources)
+
+    @property
+    def carries(self) -> bool:
+        """Whether files carry marks and origins to whoever reads them."""
+        return bool(self.marks or self.reads_sources)
 
     # --- making one ----------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from agentpolicy.effects.call import ToolCall
 from agentpolicy.engine.decision import Decision
+from agentpolicy.engine.memory import UNSEEN, Memory
 from agentpolicy.engine.situation import Agent, Situation, User
 
 if TYPE_CHECKING:
@@ -24,22 +25,37 @@ def current() -> Session | None:
 
 
 class Session:
-    """What one agent run is: who acts, for whom, under which facts. Made by ``Engine.session``.
+    """What one agent run is: who acts, for whom, under which facts, and what it has done. Made by ``Engine.session``.
 
     Raises:
         FactError: a fact that the policy does not declare, or of the wrong type.
     """
 
-    def __init__(self, engine: Engine, id: str, user: User, agent: Agent, facts: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        id: str,
+        user: User,
+        agent: Agent,
+        facts: Mapping[str, Any],
+        parent: Session | None = None,
+    ) -> None:
         self.engine = engine
         self.id = id
         self.user = user
         self.agent = agent
         self.facts = dict(facts)
-        self.lock = threading.RLock()
-        self.ended = False
+        self.parent = parent
+        self.lock: threading.RLock = threading.RLock() if parent is None else parent.lock
+        self.memory: Memory = Memory(engine.store, id, engine.steady) if parent is None else parent.memory
+        self._ended = False
         self._tokens: list[Token[Session | None]] = []
         self._bound = (engine.policy, engine.situation(engine.policy, self.facts, agent, user, id))
+
+    @property
+    def ended(self) -> bool:
+        """Whether the session, or the one that it belongs to, was ended."""
+        return self._ended or (self.parent is not None and self.parent.ended)
 
     def situation(self, policy: Policy) -> Situation:
         """What rules may read in this session.
@@ -75,13 +91,50 @@ class Session:
         """
         return await self.engine.aauthorize(call, self)
 
-    def observe(self, decision: Decision, result: Any = None, *, error: BaseException | None = None) -> None:
-        """Say how an authorized call ended: with a result, or with an error."""
-        self.engine.settle(decision, "ok" if error is None else "error")
+    def said(self, text: str) -> None:
+        """Say what the user said: every value in it is the user's from here on.
+
+        Give the words of the person, never a message that a tool, a file or another agent wrote.
+
+        Raises:
+            StateError: the store cannot keep it; what the user said then counts as said by nobody.
+        """
+        with self.lock:
+            self.memory.hear("user", text, self.engine.policy)
+
+    def observe(self, decision: Decision, result: Any = UNSEEN, *, error: BaseException | str | None = None) -> None:
+        """Say how an authorized call ended: with a result, or with an error.
+
+        The result is what the agent gets to see: text, bytes, or any nesting of JSON-like values. Where neither is
+        given, nobody knows what the agent saw, and from here on only the user's and the policy's values are trusted.
+        """
+        if error is not None:
+            self.engine.settle(decision, "error", error if result is UNSEEN else [result, str(error)])
+        else:
+            self.engine.settle(decision, ending_of(result), result)
+
+    def cancel(self, decision: Decision) -> None:
+        """Say that an authorized call did not run: what it was charged is given back."""
+        self.engine.settle(decision, "not run")
+
+    def child(self, *, agent: Agent | str, facts: Mapping[str, Any] | None = None) -> Session:
+        """The session of a sub-agent: it may do what both it and this session may.
+
+        Marks, provenance, limits and budgets are one for both.
+
+        Raises:
+            FactError: a fact that the policy does not declare, or of the wrong type.
+        """
+        one = Agent(agent) if isinstance(agent, str) else agent
+        return Session(self.engine, self.id, self.user, one, {**self.facts, **(facts or {})}, self)
 
     def end(self) -> None:
-        """End the session: no further call is let go in it."""
-        self.ended = True
+        """End the session: no further call is let go in it, and what was kept of it goes away."""
+        with self.lock:
+            if not self._ended:
+                self._ended = True
+                if self.parent is None:
+                    self.memory.forget()
 
     def __enter__(self) -> Self:
         self._tokens.append(_current.set(self))
@@ -94,3 +147,18 @@ class Session:
 
     def __repr__(self) -> str:
         return f"<Session {self.id}>"
+
+
+def ending_of(result: Any) -> str:
+    """How a call ended by its result: a process that failed, or a reply that says it is an error, is one.
+
+    Known are ``returncode`` and ``exit_code``, as attribute or in a map, and ``isError`` of MCP.
+    """
+    for name in ("returncode", "exit_code"):
+        code = result.get(name) if isinstance(result, Mapping) else getattr(result, name, None)
+        if isinstance(code, int) and not isinstance(code, bool) and code != 0:
+            return "error"
+    for name in ("isError", "is_error"):
+        if (result.get(name) if isinstance(result, Mapping) else getattr(result, name, None)) is True:
+            return "error"
+    return "ok"

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from agentpolicy.compiler.bind import Written
+from agentpolicy.compiler.remembered import NOTHING, State
 from agentpolicy.engine.errors import FactError
 from agentpolicy.language.vocabulary import WEEKDAYS
 
@@ -43,8 +44,8 @@ class Situation:
     """
 
     __slots__ = (
-        "_clock", "_local", "agent_name", "agent_role", "facts", "host_os", "lacking", "session_id", "user_groups",
-        "user_name",
+        "_clock", "_local", "agent_name", "agent_role", "facts", "host_os", "lacking", "session_id", "state",
+        "user_groups", "user_name",
     )  # fmt: skip
 
     def __init__(
@@ -67,6 +68,7 @@ class Situation:
         self.user_groups = user.groups
         self.host_os = host_os
         self.session_id = session_id
+        self.state: State = NOTHING
         self._clock = clock
         self._local = local
 
@@ -84,6 +86,14 @@ class Situation:
         other._clock = self._clock
         other.facts = facts
         other.lacking = lacking
+        return other
+
+    def remembering(self, state: State) -> Situation:
+        """The same situation in which a session's memory may be read."""
+        other = object.__new__(Situation)
+        for name in Situation.__slots__:
+            setattr(other, name, getattr(self, name))
+        other.state = state
         return other
 
     @property

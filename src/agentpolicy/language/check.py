@@ -13,7 +13,7 @@ from agentpolicy.language.conditions import Attributes, ConditionReader
 from agentpolicy.language.findings import Findings
 from agentpolicy.language.globs import BraceError, expand_braces, match_parts
 from agentpolicy.language.patterns import check_glob
-from agentpolicy.language.scope import Scope, SetReader, constant, suggestion
+from agentpolicy.language.scope import Scope, SetReader, constant, suggestion, unit_value
 from agentpolicy.language.vocabulary import (
     ACTIONS,
     CONTEXT,
@@ -48,6 +48,7 @@ class LayerReader:
         self._params = scope.all_params()
         self._tools = scope.all_tools()
         self._missing: list[c.Missing] = []
+        self._marks: list[c.CheckedMark] = []
         self._globs_checked: set[int] = set()
 
     def read(self) -> c.Layer:
@@ -92,6 +93,7 @@ class LayerReader:
             tuple(tests),
             tuple(proofs),
             tuple(self._missing),
+            tuple(self._marks),
         )
 
     # --- helpers ---------------------------------------------------------------
@@ -270,11 +272,10 @@ class LayerReader:
                 self._add("AP202", "`default` is the id of defaults", item.id.span, help="choose another id")
             actions, subject, excepts, condition = self._match(item.match)
             reason = self._clauses(item)
+            quotas = self._quotas(item, actions, subject)
             if condition is not None:
                 for node in walk_test(condition):
-                    if isinstance(node, c.Unready):
-                        self._missing.append(c.Missing(node.meaning, node.place))
-                    elif reads(node, "result"):
+                    if reads(node, "result"):
                         self._findings.add(
                             "AP604",
                             "`result` is known only after a call, so this is unknown when the rule is asked",
@@ -292,9 +293,58 @@ class LayerReader:
                     condition,
                     reason,
                     self._scope.place(item.span),
+                    quotas,
                 )
             )
         return tuple(rules)
+
+    def _quotas(
+        self, rule: t.Rule, actions: tuple[str, ...], subject: tuple[c.Glob, ...] | None
+    ) -> tuple[c.Quota, ...]:
+        """What the rule's clauses count."""
+        if not actions:
+            return ()
+        families = list(dict.fromkeys(family(action) for action in actions))
+        attributes = self._attributes(actions, families, subject)
+        found: list[c.Quota] = []
+        for clause in rule.clauses:
+            place = self._scope.place(clause.span)
+            match clause:
+                case t.Limit(count=count, window=window, per=per):
+                    found.append(
+                        c.Quota("limit", count.value, "calls", _seconds(window), self._by(None, per, attributes), place)
+                    )
+                case t.Budget(amount=amount, of=of, window=window, direction=direction, per=per):
+                    whole = unit_value(amount) if isinstance(amount, t.Unit) else amount.value
+                    what = "bytes" if of is None and direction is None else direction or self._summed(of, attributes)
+                    by = self._by(window, per, attributes)
+                    found.append(c.Quota("budget", whole or 0, what, _seconds(window), by, place))
+                case t.Over(amount=amount, of=of, window=window, per=per):
+                    whole = unit_value(amount) if isinstance(amount, t.Unit) else amount.value
+                    what = "calls" if of is None else self._summed(of, attributes)
+                    by = self._by(window, per, attributes)
+                    found.append(c.Quota("over", whole or 0, what, _seconds(window), by, place))
+                case _:
+                    pass
+        return tuple(found)
+
+    def _summed(self, of: t.Ref | None, attributes: Attributes) -> str | c.Attribute:
+        """The attribute that is added up."""
+        if of is None:
+            return "calls"
+        found = self._conditions.counted(of, attributes, per=False)
+        if found is None:
+            return "calls"
+        if found.type.removesuffix("?") not in {"number", "size", "any"}:
+            self._add("AP301", f"only numbers add up, and `{of.text}` is `{found.type}`", of.span)
+        return found
+
+    def _by(self, window: t.Unit | t.Name | None, per: t.Ref | None, attributes: Attributes) -> str | c.Attribute:
+        """What is counted by: ``session`` where nothing is said."""
+        name = per.text if per is not None else window.text if isinstance(window, t.Name) else "session"
+        if per is None or name in PER:
+            return name
+        return self._conditions.counted(per, attributes, per=True) or "session"
 
     def _clauses(self, rule: t.Rule) -> str | None:
         reason: str | None = None
@@ -320,22 +370,16 @@ class LayerReader:
                             help=suggestion(approval.text, known, f"declare it: `approval {approval.text} {{ … }}`"),
                         )
                     self._need("approvals", clause.span)
-                case t.Limit(window=window, per=per):
+                case t.Limit(window=window):
                     self._only(rule, ("allow",), "limit", clause.span)
                     self._window(window)
-                    self._per(per)
-                    self._need("limits", clause.span)
                 case t.Budget():
                     self._only(rule, ("allow",), "budget", clause.span)
                     self._amount(clause.amount, clause.of, clause.span)
                     self._window(clause.window)
-                    self._per(clause.per)
-                    self._need("budgets", clause.span)
                 case t.Over():
                     self._only(rule, ("ask", "deny"), "over", clause.span)
                     self._window(clause.window)
-                    self._per(clause.per)
-                    self._need("sums", clause.span)
                 case t.Log(level=level):
                     if level.text not in LEVELS:
                         self._add(
@@ -374,19 +418,6 @@ class LayerReader:
                 f"nothing is counted per `{window.text}`",
                 window.span,
                 help=suggestion(window.text, PER, "a duration, or one of " + ", ".join(PER)),
-            )
-
-    def _per(self, per: t.Ref | None) -> None:
-        if per is None or per.text in PER:
-            return
-        attributes = {name for known in ACTIONS.values() for name in known}
-        parameters = {one.name for tool in self._tools.values() for one in tool.parameters}
-        if per.parts[-1] not in attributes | parameters:
-            self._add(
-                "AP308",
-                f"nothing is counted per `{per.text}`",
-                per.span,
-                help=suggestion(per.text, [*PER, *attributes, *parameters]),
             )
 
     def _amount(self, amount: t.Unit | t.Number, of: t.Ref | None, span: t.Span) -> None:
@@ -431,10 +462,14 @@ class LayerReader:
                 item.name.span,
                 help=suggestion(item.name.text, self._scope.marks, "nothing sets it"),
             )
-        self._match(item.match)
+        actions, subject, excepts, condition = self._match(item.match)
         if item.duration is not None:
             self._window(item.duration)
-        self._need("marks", item.span)
+        duration = None if item.duration is None else _seconds(item.duration)
+        place = self._scope.place(item.span)
+        self._marks.append(
+            c.CheckedMark(item.name.text, item.clear, actions, subject, excepts, condition, duration, place)
+        )
 
     def _proof(self, item: t.Prove) -> c.CheckedProof:
         actions, subject, excepts, condition = self._match(item.match)
@@ -517,6 +552,11 @@ class LayerReader:
         return next(one.span for one in self._file.items if isinstance(one, t.Import) and one.alias.text == alias)
 
 
+def _seconds(window: t.Unit | t.Name) -> int | None:
+    """A window in seconds; None for one that is no time."""
+    return unit_value(window) if isinstance(window, t.Unit) else None
+
+
 def walk_test(test: c.Test_) -> Iterator[c.Test_]:
     """A condition and every condition inside it."""
     todo = [test]
@@ -541,7 +581,7 @@ def operands(node: c.Test_) -> tuple[c.Operand, ...]:
             return (left, right)
         case c.Member(left=left, values=values) | c.Holds(left=left, values=values):
             return (left,) if values is None else (left, values)
-        case c.Truthy(operand=operand):
+        case c.Truthy(operand=operand) | c.From(left=operand):
             return (operand,)
         case _:
             return ()

@@ -146,14 +146,43 @@ class Truthy:
 
 
 @frozen
-class Unready:
-    """A condition whose meaning the engine does not have yet; a policy with one does not load."""
+class HasMark:
+    """``session has MARK``."""
 
-    meaning: str
+    mark: str
     place: Place
 
 
-Test_: TypeAlias = All | Some | Negation | Comparison | Member | Holds | Truthy | Unready
+@frozen
+class From:
+    """``left from ORIGIN``: ``user``, ``policy``, ``untrusted``, ``nowhere`` or a label."""
+
+    left: Operand
+    origin: str
+    place: Place
+
+
+Test_: TypeAlias = All | Some | Negation | Comparison | Member | Holds | Truthy | HasMark | From
+
+
+# --- what sessions count ----------------------------------------------------------
+
+
+@frozen
+class Quota:
+    """``limit``, ``budget`` or ``over``: what is counted of a rule's effects, and how much of it is too much.
+
+    ``of`` is what is added up: ``calls`` (each effect is one), ``out``, ``in`` or ``bytes`` (both directions), or an
+    attribute. ``window`` is in seconds, None where nothing is forgotten. ``per`` is ``session``, ``agent``, ``user``,
+    ``host``, ``call`` or an attribute.
+    """
+
+    kind: Literal["limit", "budget", "over"]
+    amount: int | float
+    of: str | Attribute
+    window: int | None
+    per: str | Attribute
+    place: Place
 
 
 # --- declarations -------------------------------------------------------------
@@ -227,6 +256,21 @@ class CheckedRule:
     condition: Test_ | None
     reason: str | None
     place: Place
+    quotas: tuple[Quota, ...] = ()
+
+
+@frozen
+class CheckedMark:
+    """``mark NAME on MATCH [for DURATION]`` or ``clear NAME on MATCH``; ``duration`` in seconds."""
+
+    name: str
+    clear: bool
+    actions: tuple[str, ...]
+    subject: tuple[Glob, ...] | None
+    excepts: tuple[Glob, ...]
+    condition: Test_ | None
+    duration: int | None
+    place: Place
 
 
 @frozen
@@ -266,6 +310,7 @@ class Layer:
     tests: tuple[Test, ...]
     proofs: tuple[CheckedProof, ...]
     missing: tuple[Missing, ...]
+    marks: tuple[CheckedMark, ...] = ()
 
 
 @frozen

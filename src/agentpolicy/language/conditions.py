@@ -16,6 +16,7 @@ from agentpolicy.language.vocabulary import (
     NET_METHODS,
     ORIGINS,
     OS_NAMES,
+    PER,
     RESULTS,
     SET_TYPES,
     TEXTUAL,
@@ -209,10 +210,11 @@ class ConditionReader:
                 scope.place(expr.right.span),
                 help=suggestion(mark, scope.marks, f"declare what sets it: `mark {mark} on …`"),
             )
-        return c.Unready("marks", place)
+        return c.HasMark(mark, place)
 
     def _from(self, expr: t.From, attributes: Attributes, scope: Scope, place: c.Place) -> c.Test_:
-        if self._operand(expr.left, attributes, scope) is None:
+        left = self._operand(expr.left, attributes, scope)
+        if left is None:
             return _nothing(place)
         labels = {tool.returns for one in scope.walk() for tool in one.tools.values() if tool.returns} - {"trusted"}
         if expr.origin.text not in {*ORIGINS, *labels}:
@@ -226,7 +228,7 @@ class ConditionReader:
                     "origins are " + ", ".join([*ORIGINS, *sorted(labels - {*ORIGINS})]),
                 ),
             )
-        return c.Unready("provenance", place)
+        return c.From(left, expr.origin.text, place)
 
     def _truth(
         self, ref: t.Ref, attributes: Attributes, scope: Scope, inside: tuple[str, ...], place: c.Place
@@ -285,6 +287,24 @@ class ConditionReader:
         elif declared is not None and attribute is None:
             home.used.add(name)
         return found
+
+    def counted(self, ref: t.Ref, attributes: Attributes, *, per: bool) -> c.Attribute | None:
+        """The attribute that is counted by (``per``), or that is added up."""
+        place = self._scope.place(ref.span)
+        if ref.parts[0] == "arg" and len(ref.parts) == 2:
+            found = self._argument(ref, attributes, place)
+        else:
+            found = self._attribute(ref.text, attributes)
+            if found is None:
+                what = f"nothing is counted per `{ref.text}`" if per else f"`{ref.text}` does not add up"
+                known = [*PER, *attributes.names()] if per else list(attributes.names())
+                self._findings.add(
+                    "AP308",
+                    f"{what}: it is not {attributes.origin}",
+                    place,
+                    help=suggestion(ref.text, known, "known here: " + ", ".join(known) if known else None),
+                )
+        return found if isinstance(found, c.Attribute) else None
 
     def _attribute(self, name: str, attributes: Attributes) -> c.Operand | None:
         if name in attributes.known:

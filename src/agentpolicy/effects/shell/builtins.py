@@ -366,11 +366,12 @@ def _eval(walk: Walk, values: list[Value], context: Context, state: State) -> En
 
 
 def _exec(walk: Walk, values: list[Value], context: Context, state: State) -> Ends:
-    _, operands = _options(values, "a")
+    options, operands = _options(values, "a")
     context.run(values, wrapper=bool(operands), readonly=not operands)
     if not operands:
         return state, state
-    read_command(operands, context.inside())
+    proven = context.implied and not options
+    read_command(operands, context.inside(implied=proven, sole=proven and context.sole))
     return None, state
 
 
@@ -380,7 +381,7 @@ def _command(walk: Walk, values: list[Value], context: Context, state: State) ->
     context.run(values, wrapper=bool(operands) and not asks, readonly=asks or not operands)
     if asks or not operands:
         return state, state
-    return _started(walk, operands, context.inside(), state)
+    return _started(walk, operands, context.inside(implied=context.implied, sole=context.sole), state)
 
 
 def _started(walk: Walk, operands: list[Value], context: Context, state: State) -> Ends:
@@ -400,7 +401,7 @@ def _prefix(walk: Walk, values: list[Value], context: Context, state: State) -> 
     context.run(values, wrapper=len(values) > 1, readonly=len(values) == 1)
     if len(values) == 1:
         return state, state
-    return _started(walk, values[1:], context.inside(), state)
+    return _started(walk, values[1:], context.inside(implied=context.implied, sole=context.sole), state)
 
 
 def _source(walk: Walk, values: list[Value], context: Context, state: State) -> Ends:

@@ -13,6 +13,7 @@ from agentpolicy.effects.acts import Act, Context, Place
 from agentpolicy.effects.commands import read_command
 from agentpolicy.effects.effect import ExecEffect
 from agentpolicy.effects.shell.loose import Found, read_loosely
+from agentpolicy.effects.shell.results import proven, steered
 from agentpolicy.effects.shell.state import State
 from agentpolicy.effects.shell.strict import read_strictly
 from agentpolicy.effects.shell.syntax import (
@@ -48,7 +49,7 @@ def read_text(text: str, *, cwd: str | None, home: str, env: Mapping[str, str] |
         state = State(context.place, home, dict(context.env))
         _read(inner, context, state, budget)
 
-    context = Context(acts, Place(cwd), home, shell, env=dict(env or {}))
+    context = Context(acts, Place(cwd), home, shell, env=dict(env or {}), implied=True, sole=True)
     state = State(context.place, home, dict(env or {}))
     _read(text, context, state, budget)
     return acts
@@ -62,7 +63,7 @@ def read_argv(argv: Sequence[str], *, cwd: str | None, home: str, env: Mapping[s
     def shell(inner: str, context: Context) -> None:
         _read(inner, context, State(context.place, home, dict(context.env)), budget)
 
-    context = Context(acts, Place(cwd), home, shell, env=dict(env or {}))
+    context = Context(acts, Place(cwd), home, shell, env=dict(env or {}), implied=True, sole=True)
     if not argv or not argv[0]:
         context.unknown("the command is empty")
     elif any("\0" in word for word in argv):
@@ -94,6 +95,7 @@ def _read(text: str, context: Context, state: State, budget: list[int]) -> Ends:
         if found.broken or not _agree(text, places, found):
             why = "two readers of the text do not agree about what it runs"
             walked = len(context.acts)
+            context.implied = context.sole = False
             _follow(commands, context, state, budget)
             _taint(context.acts, walked, why)
             _opaquely(text, why, context)
@@ -105,6 +107,9 @@ def _follow(commands: Commands, context: Context, state: State, budget: list[int
     if not commands.items:
         return state, state
     walk = Walk(context)
+    if context.implied and not steered(context.env):
+        walk.implied, only = proven(commands)
+        walk.sole = only if context.sole else None
 
     def again(text: str, inner: Context, now: State) -> Ends:
         deeper = inner.inside()

@@ -85,9 +85,24 @@ STEERING: Final = frozenset(
         "AWS_CONFIG_FILE",
     ]
 )
-#: Variables whose values the shell itself runs or expands.
+#: Variables by which a shell says what names run: bash's tables, and those of zsh, where ``path`` is ``PATH``.
+_TABLES: Final = frozenset(
+    [
+        "BASH_CMDS",
+        "BASH_ALIASES",
+        "aliases",
+        "galiases",
+        "saliases",
+        "functions",
+        "commands",
+        "builtins",
+        "path",
+        "fpath",
+    ]
+)
 #: Variables whose values the shell takes for arithmetic when they are set.
 _NUMBERS: Final = frozenset({"RANDOM", "SECONDS", "OPTIND", "LINENO", "HISTCMD", "BASHPID", "SRANDOM"})
+#: Variables whose values the shell itself runs or expands.
 _PROMPTS: Final = frozenset({"PROMPT_COMMAND", "PS0", "PS1", "PS2", "PS4"})
 _STEERING_HEADS: Final = (
     "LD_", "DYLD_", "GIT_", "BASH_FUNC_", "PYTHON", "NPM_CONFIG_", "npm_config_", "PIP_", "UV_", "CARGO_", "DOCKER_",
@@ -191,6 +206,8 @@ class State:
             value = Loose("too many variables to be followed")
         if name in self.constants:
             value = Loose(f"`${name}` may not be changed")
+        if name in _TABLES:
+            self.doubts.append(f"`{name}` says what the names of commands run")
         if (
             name in _PROMPTS
             and value != ""

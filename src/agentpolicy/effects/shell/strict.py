@@ -228,17 +228,21 @@ class Parser(Words):
     def _pipeline(self) -> Node:
         parts: list[Node] = []
         text = self.text
+        negated = False
         while True:
             self._blanks()
             while text.startswith("!", self.at) and self._peek() == "!":
                 if parts:
                     raise Refused("`!` behind `|` is read in different ways")
                 self.at += 1
+                negated = True
                 self._blanks()
             parts.append(self._command())
             self._blanks()
             if not text.startswith("|", self.at) or text.startswith("||", self.at):
-                return parts[0] if len(parts) == 1 else Pipeline(parts)
+                node = parts[0] if len(parts) == 1 else Pipeline(parts)
+                node.negated = node.negated or negated
+                return node
             self.at += 1
             if text.startswith("&", self.at):
                 self.at += 1
@@ -571,6 +575,8 @@ class Parser(Words):
                 if self.at >= len(text) or text[self.at] in ";&|<>(":
                     raise Refused("an array's words do not end")
                 items.append(self.word())
+            if self.at < len(self.text) and self.text[self.at] not in " \t\n;&|)":
+                raise Refused("what stands behind an array is read in different ways")  # bash: a part of the assignment
             node.assignments.append((name, True, None, items))
             return True
         value: Word = ""

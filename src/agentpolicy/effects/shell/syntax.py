@@ -46,12 +46,13 @@ class Redirect:
 
 
 class Node:
-    """Base of commands. ``redirects`` hold for the whole of it."""
+    """Base of commands. ``redirects`` hold for the whole of it; ``negated``: a ``!`` stands in front."""
 
-    __slots__ = ("redirects",)
+    __slots__ = ("negated", "redirects")
 
     def __init__(self) -> None:
         self.redirects: list[Redirect] = []
+        self.negated = False
 
 
 class Simple(Node):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from agentpolicy.effects.acts import MOST_ACTS, Context, Place, Touch
+from agentpolicy.effects.acts import MOST_ACTS, Context, Place, Touch, of_command
 from agentpolicy.effects.commands import read_command
 from agentpolicy.effects.effect import ExecEffect, NetEffect
 from agentpolicy.effects.names import absolute_value
@@ -52,6 +52,9 @@ class Walk:
     def __init__(self, context: Context) -> None:
         self.context = context
         self.rounds = 256
+        #: the commands that succeeded if the text did, and the one whose status is the text's
+        self.implied: frozenset[Node] = frozenset()
+        self.sole: Node | None = None
         #: reads text in a state, for `eval`
         self.text: Callable[[str, Context, State], Ends] = _unread
 
@@ -276,7 +279,7 @@ class Walk:
             else:
                 values.extend(fields(word, state, inner))
         if values and not inner and not node.assignments and not node.redirects:
-            plain = self._command(values, self._context(state), state)
+            plain = self._command(values, self._context(state, node), state)
             if state.doubts:
                 self._doubts(state)
             return plain
@@ -296,7 +299,7 @@ class Walk:
                 state.assign(name, now)
             self._redirects(node, state, inner)
         else:
-            context = self._context(state)
+            context = self._context(state, node)
             if assigned:
                 for name, now in assigned.items():
                     if isinstance(now, str) and hides_commands(now):
@@ -314,12 +317,15 @@ class Walk:
             self._inner(inner, state)
         return ends
 
-    def _context(self, state: State) -> Context:
+    def _context(self, state: State, node: Node | None = None) -> Context:
         base = self.context
         found = Context(
             base.acts, state.place, state.home, base.shell, env=state.env, elevated=base.elevated, depth=base.depth
         )
         found.piped = state.piped
+        if node in self.implied:
+            found.implied = True
+            found.sole = node is self.sole
         return found
 
     def _command(self, values: list[Value], context: Context, state: State) -> Ends:
@@ -359,6 +365,7 @@ class Walk:
     # --- redirections ------------------------------------------------------------------------------
 
     def _redirects(self, node: Node, state: State, inner: Inner) -> None:
+        implied = node in self.implied
         for redirect in node.redirects:
             operator = redirect.operator
             if redirect.body is not None:
@@ -379,11 +386,11 @@ class Walk:
                 if not isinstance(target, str) and not target.number:
                     continue  # another descriptor, or an error
                 continue
-            self.touch("fs.read" if operator == "<" else "fs.write", target, state)
+            self.touch("fs.read" if operator == "<" else "fs.write", target, state, implied)
             if operator == "<>":
-                self.touch("fs.read", target, state)
+                self.touch("fs.read", target, state, implied)
 
-    def touch(self, action: str, target: Value, state: State) -> None:
+    def touch(self, action: str, target: Value, state: State, implied: bool = False) -> None:
         """Add the file, or the socket, that a redirection names."""
         context = self.context
         if isinstance(target, str):
@@ -391,16 +398,19 @@ class Walk:
                 return
             socket = _SOCKET(target)
             if socket is not None:
-                context.acts.append(host_effect("net.connect", f"{socket.group(1)}:{socket.group(2)}"))
+                reached = host_effect("net.connect", f"{socket.group(1)}:{socket.group(2)}")
+                context.acts.append(of_command(reached, implied))
                 return
         elif target.head.startswith(("/dev/tcp/", "/dev/udp/")):
-            context.acts.append(NetEffect("net.connect", opaque=True, why=target.why))
+            context.acts.append(of_command(NetEffect("net.connect", opaque=True, why=target.why), implied))
             return
         if state.place.away:
             return
         name, glob, instead, why = absolute_value(target, state.place, state.home)
         context.acts.append(
-            Touch(action, name, many=glob is not None, glob=glob, hidden=False, instead=instead, why=why)
+            Touch(
+                action, name, many=glob is not None, glob=glob, hidden=False, instead=instead, implied=implied, why=why
+            )
         )
 
 

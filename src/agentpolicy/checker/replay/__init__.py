@@ -1,0 +1,1 @@
+"""Recorded runs put to a policy: what would have been stopped, asked about, allowed."""

@@ -1,0 +1,266 @@
+"""What one session remembers, read from a store when a rule asks for it, and changed in one step.
+
+What a call changes is written with the versions that were read: where somebody was faster, nothing is written and the
+call is judged again.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Final
+
+import orjson
+
+from agentpolicy.engine.counting import Window
+from agentpolicy.engine.head import Head
+from agentpolicy.engine.provenance import Seen, Sightings, seen_in
+from agentpolicy.engine.situation import Clock
+from agentpolicy.stores import Change, Store, StoreError
+
+if TYPE_CHECKING:
+    from agentpolicy.engine.policy import Policy
+
+#: How long a session is kept after its last call, in seconds.
+SESSION_SECONDS: Final = 7 * 86400
+#: Windows that are held in readable form.
+MOST_WINDOWS: Final = 256
+#: Texts that are kept one by one before they are put together.
+MOST_TEXTS: Final = 64
+#: How often a change is tried anew because somebody was faster.
+MOST_TRIES: Final = 200
+_SECRET: Final = "secret"  # noqa: S105 - a key's name
+
+
+#: Stands for a result that was not shown.
+UNSEEN: Final = object()
+
+
+class StateError(Exception):
+    """The session's state could not be read or kept; the call that needed it is denied."""
+
+
+class Memory:
+    """The memory of one session and of its children.
+
+    Args:
+        store: where it is kept.
+        id: the session's name; children share their parent's.
+        clock: seconds since the epoch.
+    """
+
+    def __init__(self, store: Store, id: str, clock: Clock) -> None:
+        self.store = store
+        self.id = id
+        self.clock = clock
+        self._key = f"session:{id}"
+        self._head = Head()
+        self._sightings: Sightings | None = None
+        self._folded = (0, 0, "")  # texts and base that were folded in, under which policy
+        self._secret: bytes | None = None
+        self._windows: dict[str, tuple[int, Window]] = {}
+        #: whether calls were let through under a policy that keeps nothing
+        self.blind = False
+        #: whether the store has held this session: one that is gone then is no new one
+        self._kept = False
+
+    # --- reading ------------------------------------------------------------------------
+
+    def read(self, keys: Sequence[str]) -> list[tuple[int, bytes | None]]:
+        """What the store holds.
+
+        Raises:
+            StateError: it cannot answer.
+        """
+        try:
+            return self.store.read(keys)
+        except (StoreError, ValueError) as error:
+            raise StateError(f"the store cannot answer: {error}") from error
+
+    def head(self) -> Head:
+        """The session's document as it is now.
+
+        Raises:
+            StateError: the store cannot answer, or has lost the session.
+        """
+        [(version, value)] = self.read([self._key])
+        if version == self._head.version and version:
+            return self._head
+        if value is None and self._kept:
+            raise StateError("the session's state is gone from the store")
+        try:
+            self._head = Head.read(version, value)
+        except ValueError as error:
+            raise StateError(str(error)) from error
+        self._kept = self._kept or value is not None
+        if self.blind and value is None:
+            self._head.lost = True
+        return self._head
+
+    def write(self, head: Head, changes: Sequence[Change] = ()) -> bool:
+        """Put a changed document and whatever goes with it in place; False where somebody was faster.
+
+        Raises:
+            StateError: the store cannot take it.
+        """
+        whole = [Change(self._key, head.version, head.dump(), SESSION_SECONDS), *changes]
+        try:
+            done = self.store.write(whole)
+        except (StoreError, ValueError) as error:
+            raise StateError(f"the store cannot keep this: {error}") from error
+        self._kept = self._kept or done
+        return done
+
+    def window(self, name: str) -> tuple[int, Window]:
+        """What was charged under a name, with its version.
+
+        Raises:
+            StateError: the store cannot answer, or holds something else.
+        """
+        [(version, value)] = self.read([name])
+        known = self._windows.get(name)
+        if known is None or known[0] != version:
+            try:
+                known = (version, Window.read(value))
+            except ValueError as error:
+                raise StateError(str(error)) from error
+            if len(self._windows) >= MOST_WINDOWS:
+                self._windows.clear()
+            self._windows[name] = known
+        return known
+
+    def secret(self) -> bytes:
+        """The key under which texts are hashed, made by whoever needs it first.
+
+        Raises:
+            StateError: the store cannot answer.
+        """
+        while self._secret is None:
+            [(version, value)] = self.read([_SECRET])
+            if value is None:
+                try:
+                    self.store.write([Change(_SECRET, version, os.urandom(16), None)])
+                except (StoreError, ValueError) as error:
+                    raise StateError(f"the store cannot keep this: {error}") from error
+            else:
+                self._secret = value
+        return self._secret
+
+    def sightings(self, head: Head, policy: Policy) -> Sightings:
+        """Every text that the session has seen.
+
+        Raises:
+            StateError: the store cannot answer, or has lost some of them.
+        """
+        texts, base, digest = self._folded
+        if self._sightings is None or base != head.base or digest != policy.digest:
+            secret = self.secret()
+            found = Sightings(key=secret)
+            if head.base:
+                key = f"texts:{self.id}:base:{head.base}"
+                found = self._loaded(self._text(key), secret)
+            if policy.says:
+                found.add("policy", seen_in(list(policy.says), key=secret))
+            self._sightings, texts = found, head.base
+        if texts < head.texts:
+            keys = [f"texts:{self.id}:{at}" for at in range(texts, head.texts)]
+            for key, (_, value) in zip(keys, self.read(keys), strict=True):
+                if value is None:
+                    raise StateError(f"`{key}` is gone from the store")
+                origin, _, packed = value.partition(b"\0")
+                try:
+                    self._sightings.add(origin.decode(), Seen.unpack(packed))
+                except ValueError as error:
+                    self._sightings = None
+                    raise StateError(f"`{key}` in the store cannot be read") from error
+        self._folded = (head.texts, head.base, policy.digest)
+        return self._sightings
+
+    def _loaded(self, value: bytes, secret: bytes) -> Sightings:
+        try:
+            # What the policy says is added anew: it may be another policy by now.
+            blobs = {name: blob for name, blob in _unpacked(value).items() if name != "policy"}
+            return Sightings.load(blobs, key=secret)
+        except ValueError as error:
+            raise StateError("what is kept of the session's texts cannot be read") from error
+
+    def _text(self, key: str) -> bytes:
+        [(_, value)] = self.read([key])
+        if value is None:
+            raise StateError(f"`{key}` is gone from the store")
+        return value
+
+    def forget(self) -> None:
+        """Take what was kept of the session out of the store; where that fails, it times out there."""
+        try:
+            head = self.head()
+            keys = [self._key, f"texts:{self.id}:base:{head.base}"]
+            keys += [f"texts:{self.id}:{at}" for at in range(head.base, head.texts)]
+            found = self.read(keys)
+            self.store.write(
+                [Change(key, version, None, None) for key, (version, _) in zip(keys, found, strict=True) if version]
+            )
+        except (StateError, StoreError):
+            return
+
+    def hear(self, origin: str, text: object, policy: Policy) -> None:
+        """Note a text that is no call's result.
+
+        Raises:
+            StateError: the store cannot keep it.
+        """
+        if not policy.reads_sources:
+            return
+        seen = seen_in(text, key=self.secret())
+        for _ in range(MOST_TRIES):
+            head = self.head().copy()
+            changes = self.texts(head, policy, origin, seen)
+            if self.write(head, changes):
+                return
+        raise StateError("the session's state kept changing")
+
+    # --- texts --------------------------------------------------------------------------
+
+    def texts(self, head: Head, policy: Policy, origin: str, seen: Seen) -> list[Change]:
+        """Note in a changed document that a text was seen: what else has to be written with it."""
+        if seen.partial and origin != "user":
+            head.lost = True
+        if not seen.fingerprints and not seen.likenesses:
+            return []
+        value = origin.encode() + b"\0" + seen.pack()
+        change = Change(f"texts:{self.id}:{head.texts}", 0, value, SESSION_SECONDS)
+        head.texts += 1
+        if head.texts - head.base < MOST_TEXTS:
+            return [change]
+        # Put together what was kept one by one: the sum is bounded, and one more value in the store.
+        before = head.copy()
+        before.texts -= 1
+        whole = self.sightings(before, policy)
+        whole.add(origin, seen)
+        self._folded = (head.texts, head.base, policy.digest)
+        old = [f"texts:{self.id}:{at}" for at in range(head.base, head.texts - 1)]
+        old += [f"texts:{self.id}:base:{head.base}"] if head.base else []
+        known = zip(old, self.read(old), strict=True)
+        gone = [Change(key, version, None, None) for key, (version, _) in known if version]
+        head.base = head.texts
+        return [
+            Change(f"texts:{self.id}:base:{head.base}", 0, _packed(whole.dump()), SESSION_SECONDS),
+            *gone,
+        ]
+
+
+def _packed(parts: Mapping[str, bytes]) -> bytes:
+    header = orjson.dumps([[name, len(part)] for name, part in parts.items()])
+    return len(header).to_bytes(4, "big") + header + b"".join(parts.values())
+
+
+def _unpacked(value: bytes) -> dict[str, bytes]:
+    try:
+        at = 4 + int.from_bytes(value[:4], "big")
+        found: dict[str, bytes] = {}
+        for name, length in orjson.loads(value[4:at]):
+            found[str(name)] = value[at : at + length]
+            at += length
+    except TypeError as error:
+        raise ValueError("not a list of parts") from error
+    return found
