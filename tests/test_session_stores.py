@@ -94,10 +94,11 @@ def let_go(session: Session, call: ToolCall, times: int) -> int:
     for _ in range(times):
         try:
             do(session, call)
-        except Denied as refused:
-            assert refused.decision.rule == "default", str(refused)
-            continue
-        done += 1
+        except Denied as denied:
+            if denied.decision.rule != "default":
+                raise
+        else:
+            done += 1
     return done
 
 
@@ -522,7 +523,7 @@ def test_a_task_that_waited_for_a_person_is_judged_by_what_others_did_meanwhile(
         await answered.wait()
         return True
 
-    text = POLICY + 'ask web: net.get "a.example" because "somebody should look"\n'.replace("ask web", "ask look")
+    text = POLICY + 'ask look: net.get "a.example" because "somebody should look"\n'
     waiting = house.engine(text, reviewer=reviewer).session(id="s")
     other = house.engine(text).session(id="s")
 
@@ -566,11 +567,7 @@ def test_calls_of_a_process_that_was_killed_stay_under_way(lasting: House) -> No
     # What is known afterwards counts.
     do(session, READ)
     assert ask(session, FETCH) == "ask egress"
-    assert ask(house_without(lasting), FETCH) == "allow web"
-
-
-def house_without(house: House) -> Session:
-    return house.engine().session(id="another")
+    assert ask(session.engine.session(id="another"), FETCH) == "allow web"
 
 
 BEFORE = (
@@ -685,6 +682,8 @@ def full_disk(file: Path) -> Iterator[None]:
 def test_a_full_disk_denies_what_would_be_forgotten_and_goes_on_with_room(tmp_path: Path) -> None:
     house = House("sqlite", str(tmp_path / "state.db"))
     engine = house.engine()
+    # Whoever closes a file last makes it small again: somebody else has it open.
+    house.store().read(["x"])
     session = engine.session(id="s")
     do(session, INBOX, f"account {EVIL}")
     under_way = session.authorize(INBOX)
@@ -705,7 +704,8 @@ def test_a_full_disk_denies_what_would_be_forgotten_and_goes_on_with_room(tmp_pa
     assert let_go(session, POST, 25) == 20
     do(session, READ)
     assert ask(session, FETCH) == "deny egress"
-    house.stores[0].close()
+    for store in house.stores:
+        store.close()
 
 
 # Clocks

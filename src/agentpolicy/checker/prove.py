@@ -62,12 +62,15 @@ def _decide(
     heads = resolver(host.files)
     bindings = Bindings(params, host.home, heads.__getitem__, host.files.which)
     judge = Judge(program, proof, layer, bindings, host)
-    reach = Reach(program, bindings, given, judge)
     question = question_of(proof, layer)
+    ways: dict[frozenset[str], Reach] = {}
     open_: ProofResult | None = None
     for action in proof.actions:
-        marks = reach.marks if marks_read(program, question, action) else {}
-        result = Search(program, question, action, bindings, given, marks).run(judge, reach)
+        asked = marks_read(program, question, action)
+        if asked not in ways:
+            ways[asked] = Reach(program, bindings, given, judge, asked)
+        reach = ways[asked]
+        result = Search(program, question, action, bindings, given, reach.marks).run(judge, reach)
         if result.outcome == "fails":
             return result
         if result.outcome == "cannot decide":

@@ -12,8 +12,9 @@ from attrs import evolve, field, frozen
 
 from agentpolicy.checker.answers import concrete
 from agentpolicy.checker.assumed import NOTHING_HEARD, Assumed, Heard, Marks
+from agentpolicy.checker.coverage import as_rule
 from agentpolicy.checker.judging import Judge
-from agentpolicy.checker.search import Given, Question, Search
+from agentpolicy.checker.search import Given, Question, Search, marks_read
 from agentpolicy.checker.truths import Values
 from agentpolicy.checker.witness import Case, written
 from agentpolicy.compiler.bind import Bindings
@@ -74,26 +75,30 @@ class _Line:
         return f"{self.layer.name}:{self.mark.name}"
 
     @property
-    def rule(self) -> c.CheckedRule:
-        """Its match, read as widely as it may be."""
-        one = self.mark
-        return c.CheckedRule(one.name, "deny", 0, one.actions, one.subject, one.excepts, one.condition, None, one.place)
+    def question(self) -> Question:
+        """Which effects it is about that go ahead; its match read as widely as it may be."""
+        wanted = frozenset({"allow", "ask"})
+        return Question(as_rule(self.mark), self.layer, wanted, observed=True)
 
 
 class Reach:
-    """Looks for ways to marks, for one proof.
+    """Looks for ways to marks, for one proof; ``asked`` are the marks that an answer hangs on.
 
     ``why`` says what cut the search short, where something did.
     """
 
-    def __init__(self, program: c.Program, bindings: Bindings, given: Given, judge: Judge) -> None:
+    def __init__(
+        self, program: c.Program, bindings: Bindings, given: Given, judge: Judge, asked: frozenset[str]
+    ) -> None:
         self._program = program
         self._bindings = bindings
         self._given = given
         self._judge = judge
-        self._lines = [
+        lines = [
             _Line(layer, mark, action) for layer in program.layers for mark in layer.marks for action in mark.actions
         ]
+        self._keys = _leading_to(asked, program, lines)
+        self._lines = [line for line in lines if line.key in self._keys]
         self._known: dict[str, list[Reached]] = {}
         self.why = ""
 
@@ -116,7 +121,7 @@ class Reach:
         return unset
 
     def _search(self, line: _Line, given: Given, marks: Mapping[str, Values]) -> Search:
-        question = Question(line.rule, line.layer, frozenset({"allow", "ask"}), self._unruled(line), observed=True)
+        question = evolve(line.question, unruled=self._unruled(line))
         return Search(self._program, question, line.action, self._bindings, given, marks)
 
     def _unruled(self, line: _Line) -> bool:
@@ -191,7 +196,8 @@ class Reach:
         for case in effects:
             heard = one.heard.then(case.heard)
             for ended in ("ok", "error") if any(row.waits for row in policy.marks) else ("ok",):
-                marks = _after(policy, case, one.marks, heard, ended)
+                after = _after(policy, case, one.marks, heard, ended)
+                marks = {key: value for key, value in after.items() if key in self._keys}
                 if _frozen(marks) == _frozen(one.marks) or not self._judge.lets_through(case, one.marks, heard):
                     continue
                 text = _text(case, ended)
@@ -203,6 +209,19 @@ class Reach:
                 gone = {name: value for name, value in one.marks.items() if name != key}
                 longest = max(one for one in seconds if one is not None)
                 yield Reached(gone, (*one.way, Step(f"`wait {longest}s`", seconds=longest)), one.heard)
+
+
+def _leading_to(asked: frozenset[str], program: c.Program, lines: Sequence[_Line]) -> frozenset[str]:
+    """Some marks, and those on which it hangs whether they are set."""
+    found, waiting = set(asked), set(asked)
+    while waiting:
+        key = waiting.pop()
+        for line in lines:
+            if line.key == key:
+                more = marks_read(program, line.question, line.action) - found
+                found |= more
+                waiting |= more
+    return frozenset(found)
 
 
 def _after(policy: Policy, case: Case, marks: Marks, heard: Heard, ended: str) -> Marks:

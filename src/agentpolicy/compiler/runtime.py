@@ -25,6 +25,7 @@ class Situation(Protocol):
     @property
     def state(self) -> State:
         """What the session remembers."""
+        ...
 
 
 Condition = Callable[[Effect, Situation, "str | None"], "bool | None"]

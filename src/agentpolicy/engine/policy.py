@@ -53,9 +53,8 @@ class Policy:
         self.reads_sources: bool = artifact["reads_sources"]
         self.says: Sequence[str] = artifact["says"]
         self.tools: Mapping[str, ToolShape] = MappingProxyType(joined(artifact["tools"]))
-        self.labels: frozenset[str] = frozenset(
-            tool.returns for tool in self.tools.values() if tool.returns not in {None, "trusted", "untrusted"}
-        )
+        returned = {tool.returns for tool in self.tools.values() if tool.returns is not None}
+        self.labels: frozenset[str] = frozenset(returned - {"trusted", "untrusted"})
         self._watched: dict[str, bool] = {}
         self._named: dict[str, bool] = {}
         #: What answers for effects of an action; it gives None where nothing is said of a tool that is answered for.
