@@ -775,7 +775,7 @@ def test_a_session_that_has_ended_leaves_counters_alone_behind(house: House) -> 
         do(session, pay(IBAN, 10))
         before = house.kept()
         assert any(key.startswith("session:") for key in before)
-        assert any(key.startswith("texts:") for key in before)
+        assert any(key.startswith("text:") for key in before)
     left = house.kept()
     kinds = {key.split("\x1f")[0].replace(session.id, "ID") for key in left}
     files = next(key for key in left if key.startswith("files:"))
@@ -811,7 +811,7 @@ def test_what_is_kept_of_a_session_is_bounded(house: House) -> None:
     for at, result in enumerate(results(count)):
         do(session, INBOX, result)
         if at % 16 == 15 or at == count - 1:
-            kept = {key: size for key, (size, _) in house.kept().items() if key.startswith(("session:", "texts:"))}
+            kept = {key: size for key, (size, _) in house.kept().items() if key.startswith(("session:", "text:", "base:"))}
             most, most_keys = max(most, sum(kept.values())), max(most_keys, len(kept))
     held = session.memory.sightings(session.memory.head(), engine.policy)
     print(f"\n{house.kind}, {count} results: {most} bytes in {most_keys} keys, {held.size()} bytes held")

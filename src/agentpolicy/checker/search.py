@@ -133,7 +133,7 @@ class Search:
     def run(self, judge: Judge, reach: Reach) -> ProofResult:
         """What a proof comes to, for this action."""
         try:
-            return self._settle(self._found(), judge, reach)
+            return self._settle(list(self._found()), judge, reach)
         except TooLarge as error:
             return undecided(f"the policy is too large for this proof about `{self._action}`: {error}")
 
@@ -147,13 +147,13 @@ class Search:
     def cases(self, each: int, most: int) -> Iterator[Case]:
         """Effects that may be such: some of each kind."""
         try:
-            kinds = [kind for kind in self._found() if self._truly_possible(kind)]
+            kinds = [kind for kind in list(self._found()) if self._truly_possible(kind)]
         except TooLarge:
             return
         found = (case for kind in kinds for case in islice(self._cases.of(kind), each))
         yield from islice(found, most)
 
-    def _found(self) -> list[Kind]:
+    def _found(self) -> Iterator[Kind]:
         """The kinds that may be such, each condition by itself.
 
         Raises:
@@ -162,10 +162,12 @@ class Search:
         self._prepare(Unlimited())
         anything: View = Text(frozenset(), "")
         if not any(self._possible(kind, kind.world(self._action)) for kind in self._worlds(anything)):
-            return []
+            return
         self._views = Views(self._action, self._bindings.found)
         self._prepare(self._views)
-        return [kind for kind in self._kinds() if self._possible(kind, kind.world(self._action))]
+        for kind in self._kinds():
+            if self._possible(kind, kind.world(self._action)):
+                yield kind
 
     def _prepare(self, views: Views | Unlimited) -> None:
         question = self._question

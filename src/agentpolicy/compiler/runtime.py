@@ -25,7 +25,7 @@ class Situation(Protocol):
     @property
     def state(self) -> State:
         """What the session remembers."""
-        ...
+        raise NotImplementedError
 
 
 Condition = Callable[[Effect, Situation, "str | None"], "bool | None"]

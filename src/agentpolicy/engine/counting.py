@@ -130,7 +130,7 @@ def amount_of(quota: QuotaRow, effect: Effect, sent: int) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
         return None
     # What is negative would give back what others have spent.
-    return max(value, 0)
+    return max(float(value), 0.0)
 
 
 def counted_under(

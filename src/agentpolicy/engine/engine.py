@@ -458,9 +458,11 @@ class Engine:
             try:
                 if self._let_through(decision, session, approved, awaited):
                     break
-            except StateError as error:
+            except Exception as error:
                 if self.mode == "enforce":
-                    self._refuse(decision, str(error), error)
+                    known = isinstance(error, StateError)
+                    why = str(error) if known else f"what it does cannot be kept ({type(error).__name__})"
+                    self._refuse(decision, why, error)
                 self.lost += 1
                 break
             decision = self.decide(decision.call, session)

@@ -6,7 +6,9 @@ call is judged again.
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -32,6 +34,7 @@ MOST_TRIES: Final = 200
 _SECRET: Final = "secret"  # noqa: S105 - a key's name
 
 
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_.@-]{1,200}").fullmatch
 #: Stands for a result that was not shown.
 UNSEEN: Final = object()
 
@@ -51,9 +54,10 @@ class Memory:
 
     def __init__(self, store: Store, id: str, clock: Clock) -> None:
         self.store = store
-        self.id = id
+        #: the session's name in keys of the store, no part of another's
+        self.name = id if _PLAIN(id) else "#" + hashlib.blake2b(id.encode("utf-8", "surrogatepass")).hexdigest()
         self.clock = clock
-        self._key = f"session:{id}"
+        self._key = f"session:{self.name}"
         self._head = Head()
         self._sightings: Sightings | None = None
         self._folded = (0, 0, "")  # texts and base that were folded in, under which policy
@@ -157,13 +161,13 @@ class Memory:
             secret = self.secret()
             found = Sightings(key=secret)
             if head.base:
-                key = f"texts:{self.id}:base:{head.base}"
+                key = f"base:{head.base}:{self.name}"
                 found = self._loaded(self._text(key), secret)
             if policy.says:
                 found.add("policy", seen_in(list(policy.says), key=secret))
             self._sightings, texts = found, head.base
         if texts < head.texts:
-            keys = [f"texts:{self.id}:{at}" for at in range(texts, head.texts)]
+            keys = [f"text:{at}:{self.name}" for at in range(texts, head.texts)]
             for key, (_, value) in zip(keys, self.read(keys), strict=True):
                 if value is None:
                     raise StateError(f"`{key}` is gone from the store")
@@ -194,8 +198,8 @@ class Memory:
         """Take what was kept of the session out of the store; where that fails, it times out there."""
         try:
             head = self.head()
-            keys = [self._key, f"texts:{self.id}:base:{head.base}"]
-            keys += [f"texts:{self.id}:{at}" for at in range(head.base, head.texts)]
+            keys = [self._key, f"base:{head.base}:{self.name}"]
+            keys += [f"text:{at}:{self.name}" for at in range(head.base, head.texts)]
             found = self.read(keys)
             self.store.write(
                 [Change(key, version, None, None) for key, (version, _) in zip(keys, found, strict=True) if version]
@@ -228,7 +232,7 @@ class Memory:
         if not seen.fingerprints and not seen.likenesses:
             return []
         value = origin.encode() + b"\0" + seen.pack()
-        change = Change(f"texts:{self.id}:{head.texts}", 0, value, SESSION_SECONDS)
+        change = Change(f"text:{head.texts}:{self.name}", 0, value, SESSION_SECONDS)
         head.texts += 1
         if head.texts - head.base < MOST_TEXTS:
             return [change]
@@ -238,13 +242,13 @@ class Memory:
         whole = self.sightings(before, policy)
         whole.add(origin, seen)
         self._folded = (head.texts, head.base, policy.digest)
-        old = [f"texts:{self.id}:{at}" for at in range(head.base, head.texts - 1)]
-        old += [f"texts:{self.id}:base:{head.base}"] if head.base else []
+        old = [f"text:{at}:{self.name}" for at in range(head.base, head.texts - 1)]
+        old += [f"base:{head.base}:{self.name}"] if head.base else []
         known = zip(old, self.read(old), strict=True)
         gone = [Change(key, version, None, None) for key, (version, _) in known if version]
         head.base = head.texts
         return [
-            Change(f"texts:{self.id}:base:{head.base}", 0, _packed(whole.dump()), SESSION_SECONDS),
+            Change(f"base:{head.base}:{self.name}", 0, _packed(whole.dump()), SESSION_SECONDS),
             *gone,
         ]
 

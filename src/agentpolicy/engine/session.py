@@ -152,13 +152,21 @@ class Session:
 def ending_of(result: Any) -> str:
     """How a call ended by its result: a process that failed, or a reply that says it is an error, is one.
 
-    Known are ``returncode`` and ``exit_code``, as attribute or in a map, and ``isError`` of MCP.
+    Known are ``returncode`` and ``exit_code``, as attribute or in a map, and ``isError`` of MCP. A result that cannot
+    be asked is no success.
     """
+    try:
+        return "error" if _failed(result) else "ok"
+    except Exception:
+        return "error"
+
+
+def _failed(result: Any) -> bool:
     for name in ("returncode", "exit_code"):
         code = result.get(name) if isinstance(result, Mapping) else getattr(result, name, None)
         if isinstance(code, int) and not isinstance(code, bool) and code != 0:
-            return "error"
-    for name in ("isError", "is_error"):
-        if (result.get(name) if isinstance(result, Mapping) else getattr(result, name, None)) is True:
-            return "error"
-    return "ok"
+            return True
+    return any(
+        (result.get(name) if isinstance(result, Mapping) else getattr(result, name, None)) is True
+        for name in ("isError", "is_error")
+    )

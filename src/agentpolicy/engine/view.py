@@ -42,6 +42,7 @@ class View:
         self._now = 0.0
         self._back = False
         self._current: Effect | None = None
+        self._changes: dict[tuple[str, bool], list[Effect]] | None = None
         self._beside = True  # whether what the call's own effects change is looked at
         self._windows: dict[str, tuple[int, counting.Window]] = {}
         self._pending: dict[str, float] = {}
@@ -144,25 +145,30 @@ class View:
         found = self.head().mark(key, self._now, back=self._back)
         if not self._beside or len(self.effects) < 2:
             return found
-        self._beside = False
-        try:
-            return None if self._may_change(key, found) else found
-        finally:
-            self._beside = True
+        if found is not True and self._others(key, True):
+            return None
+        return None if found is not False and self._others(key, False) else found
 
-    def _may_change(self, key: str, found: bool | None) -> bool:
-        """Whether another effect of the call may change a mark."""
-        for other in self.effects:
-            if other is self._current:
-                continue
-            if any(
-                row.key == key and found is row.clear and row.value(other, self.situation) is not False
-                for row in self.policy.marks
-            ):
-                return True
-            if found is False and key in self.carried(other).marks:
-                return True
-        return False
+    def _others(self, key: str, value: bool) -> bool:
+        """Whether another effect of the call may set a mark to a value."""
+        if self._changes is None:
+            self._changes = {}
+            self._beside = False
+            try:
+                for effect in self.effects:
+                    for change in self._may_change(effect):
+                        self._changes.setdefault(change, []).append(effect)
+            finally:
+                self._beside = True
+        found = self._changes.get((key, value), ())
+        return len(found) > 1 or (len(found) == 1 and found[0] is not self._current)
+
+    def _may_change(self, effect: Effect) -> set[tuple[str, bool]]:
+        """The marks that an effect may change, and to what."""
+        found = {
+            (row.key, not row.clear) for row in self.policy.marks if row.value(effect, self.situation) is not False
+        }
+        return found | {(mark, True) for mark in self.carried(effect).marks}
 
     def _source(self, effect: Effect, attribute: str, value: Any, origin: str) -> bool | None:
         return self.trace(effect, attribute, value).is_from(origin)
@@ -202,7 +208,7 @@ class View:
 
     def counted_under(self, quota: QuotaRow, effect: Effect) -> str | None:
         """The name in the store under which an effect is counted."""
-        return counting.counted_under(quota, effect, self.call, self.memory.id, self._agent, self._user)
+        return counting.counted_under(quota, effect, self.call, self.memory.name, self._agent, self._user)
 
     def window(self, name: str) -> tuple[int, counting.Window]:
         """What was charged under a name, with its version in the store."""
