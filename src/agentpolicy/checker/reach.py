@@ -229,12 +229,7 @@ def _after(policy: Policy, case: Case, marks: Marks, heard: Heard, ended: str) -
     before = case.situation(Assumed(policy, marks, heard, case.context))
     soon = [(row, row.value(case.effect, before)) for row in policy.marks]
     now = _changed(marks, [(row, value) for row, value in soon if not row.waits])
-    # Until the call is observed, what it changes and may change is unknown, to its own late lines too.
-    meanwhile = {key: value if marks.get(key, False) == value else None for key, value in now.items()}
-    for row, value in soon:
-        if row.waits and value is not False and now.get(row.key, False) is row.clear:
-            meanwhile[row.key] = None
-    then = case.situation(Assumed(policy, meanwhile, heard, case.context, ended))
+    then = case.situation(Assumed(policy, now, heard, case.context, ended))
     late = _changed(now, [(row, row.value(case.effect, then)) for row in policy.marks if row.waits])
     return {key: value for key, value in late.items() if value is not False}
 

@@ -376,7 +376,15 @@ def plain(rule: c.CheckedRule) -> bool:
 
 
 def _uses(layer: c.Layer, mark: str) -> set[bool]:
-    """How rules read a mark: True where having it makes answers stricter, False where it makes them laxer."""
+    """How a mark is read: True where having it makes answers stricter, False where it makes them laxer.
+
+    Both, where other marks hang on it.
+    """
+    for mark_line in layer.marks:
+        if mark_line.condition is not None and any(
+            isinstance(node, c.HasMark) and node.mark == mark for node in walk_test(mark_line.condition)
+        ):
+            return {True, False}
     found: set[bool] = set()
     for rule in layer.rules:
         if rule.condition is not None:

@@ -213,6 +213,7 @@ class Turn(View):
         head = self.head().copy()
         head.time = self._now
         entry = head.open.pop(call_id, None)
+        self._head = head  # its own changes are settled to it
         if ended == "not run":
             return entry is None or self._undo(head, call_id, entry)
         self.ended = ended
