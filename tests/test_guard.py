@@ -119,7 +119,8 @@ def test_generators_run_only_when_allowed(engine: Engine, recorder: MemoryRecord
     next(started)
     started.close()  # type: ignore[attr-defined]
     outcomes = [event["result"] for event in recorder.events if event["kind"] == "outcome"]
-    assert outcomes == ["ok", "ok", "error", "ok"]
+    # of one that was left early nobody knows how it would have ended
+    assert outcomes == ["ok", "ok", "error", "unknown"]
 
 
 def test_the_outcome_of_a_call_is_recorded_with_it(engine: Engine, recorder: MemoryRecorder) -> None:

@@ -729,7 +729,7 @@ class Remembered(Nothing):
         self.asked.append(("mark", key))
         return self.answers[0]
 
-    def source(self, effect: Effect, attribute: str, value: object, origin: str) -> bool | None:
+    def source(self, effect: Effect, attribute: str, value: object, origin: str, absent: bool) -> bool | None:
         self.asked.append(("source", attribute, value, origin))
         return self.answers[1]
 
@@ -749,7 +749,7 @@ def test_what_a_session_remembers_is_asked_of_it(answers: tuple[bool | None, boo
     state = Remembered(mark=answers[0], source=answers[1], over=answers[2])
     seen = evolve(situation(), state=state)
     assert tuple(match_rule(layer, rule, bindings(), file("/a"), seen) for rule in layer.rules) == answers
-    assert state.asked == [("mark", "l0:m"), ("source", "name", "a", "user"), ("exceeds", "l0:many:0")]
+    assert state.asked == [("mark", "l0:m"), ("source", "name", "a", "user"), ("exceeds", "l0:many:over:calls:session")]
 
 
 # --- matchers against a plainer definition, and in time ------------------------------------------------------

@@ -456,43 +456,66 @@ class Careless:
 
 
 class Between(Careless):
-    """A store that lets somebody else in between one reading and the writing after it."""
+    """A store that lets somebody else in once: right after something was read, or right before something is written."""
 
     def __init__(self, store: Store, *, compares: bool) -> None:
         super().__init__(store)
         self.compares = compares
         self.then: Callable[[], None] | None = None
+        self.after: str | None = None
+
+    def let_in(self, then: Callable[[], None], after: str | None) -> None:
+        self.then, self.after = then, after
+
+    def read(self, keys: Sequence[str]) -> list[tuple[int, bytes | None]]:
+        found = super().read(keys)
+        if self.after is not None and any(key.startswith(self.after) for key in keys):
+            self._now()
+        return found
 
     def write(self, changes: Sequence[Change]) -> bool:
-        then, self.then = self.then, None
-        if then is not None:
-            then()
+        self._now()
         return self._store.write(changes) if self.compares else super().write(changes)
 
+    def _now(self) -> None:
+        then, self.then, self.after = self.then, None, None
+        if then is not None:
+            then()
 
-@pytest.mark.parametrize("compares", [True, False])
+
+@pytest.mark.parametrize("compares", [True, False], ids=["compares", "careless"])
+@pytest.mark.parametrize("late", [True, False], ids=["before-writing", "after-reading"])
 def test_what_happened_between_reading_and_writing_counts_and_would_not_if_versions_were_not_compared(
-    house: House, compares: bool
+    house: House, compares: bool, late: bool
 ) -> None:
     between = Between(house.store(), compares=compares)
     one, other = house.engine(store=between).session(id="s"), house.engine().session(id="s")
 
     assert let_go(other, POST, 49) == 49
     let: list[int] = []
-    between.then = lambda: let.append(let_go(other, POST, 1))
+    between.let_in(lambda: let.append(let_go(other, POST, 1)), None if late else "count:session")
     let.append(let_go(one, POST, 1))
-    assert sum(let) == (1 if compares else 2)
+    assert let == ([1, 0] if compares else [1, 1])
 
-    between.then = lambda: do(other, READ)
+    # Of a user over sessions there is no document but the count.
+    page = ToolCall("page")
+    mine, theirs = (engine.session(user="ana") for engine in (one.engine, other.engine))
+    assert let_go(theirs, page, 2) == 2
+    let.clear()
+    between.let_in(lambda: let.append(let_go(theirs, page, 1)), None if late else "count:user")
+    let.append(let_go(mine, page, 1))
+    assert let == ([1, 0] if compares else [1, 1])
+
+    between.let_in(lambda: do(other, READ), None if late else "session:")
     do(one, sh("true"))
     assert ask(house.engine().session(id="s"), FETCH) == ("deny egress" if compares else "allow web")
 
     decision = one.authorize(INBOX)
-    between.then = lambda: do(other, INBOX, f"account {EVIL}")
+    between.let_in(lambda: do(other, INBOX, f"account {EVIL}"), None if late else "session:")
     one.observe(decision, f"account {IBAN}")
-    late = house.engine().session(id="s")
-    assert ask(late, pay(IBAN)) == "deny payee"
-    assert ask(late, pay(EVIL)) == ("deny payee" if compares else "ask made-up")
+    late_one = house.engine().session(id="s")
+    assert ask(late_one, pay(IBAN)) == "deny payee"
+    assert ask(late_one, pay(EVIL)) == ("deny payee" if compares else "ask made-up")
 
 
 def test_tasks_keep_a_limit(house: House) -> None:
@@ -566,7 +589,7 @@ def test_calls_of_a_process_that_was_killed_stay_under_way(lasting: House) -> No
     assert let_go(session, POST, 52) == 49
     # What is known afterwards counts.
     do(session, READ)
-    assert ask(session, FETCH) == "ask egress"
+    assert ask(session, FETCH) == "deny egress"
     assert ask(session.engine.session(id="another"), FETCH) == "allow web"
 
 
@@ -736,10 +759,20 @@ def test_the_clock_of_a_session_moves_windows_forward_and_never_back(tmp_path: P
     assert ask(session, POST) == "deny default"
     ours.advance(1)
     assert let_go(session, POST, 60) == 50
-    # Far ahead and back: what was charged there is not forgotten here.
+    # Far ahead and back: what was charged there is not forgotten here, and what is charged here counts as from there.
     ours.advance(86400 * 3)
-    assert let_go(session, POST, 60) == 50
+    assert let_go(session, POST, 40) == 40
     ours.advance(-86400 * 3)
+    assert let_go(session, POST, 60) == 10
+    ours.advance(86400 * 3 + 3599)
+    assert ask(session, POST) == "deny default"
+    ours.advance(1)
+    assert let_go(session, POST, 60) == 50
+    ours.advance(7200)
+    do(session, sh("true"))
+    ours.advance(-1800)
+    assert let_go(session, POST, 60) == 50
+    ours.advance(1800 + 3599)
     assert ask(session, POST) == "deny default"
     session.engine.store.close()
 
@@ -810,8 +843,10 @@ def test_what_is_kept_of_a_session_is_bounded(house: House) -> None:
     most = most_keys = 0
     for at, result in enumerate(results(count)):
         do(session, INBOX, result)
-        if at % 16 == 15 or at == count - 1:
-            kept = {key: size for key, (size, _) in house.kept().items() if key.startswith(("session:", "text:", "base:"))}
+        if at % 64 == 62 or at == count - 1:
+            kept = {
+                key: size for key, (size, _) in house.kept().items() if key.startswith(("session:", "text:", "base:"))
+            }
             most, most_keys = max(most, sum(kept.values())), max(most_keys, len(kept))
     held = session.memory.sightings(session.memory.head(), engine.policy)
     print(f"\n{house.kind}, {count} results: {most} bytes in {most_keys} keys, {held.size()} bytes held")
@@ -836,10 +871,10 @@ def leak(monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_no_more_goes_out_than_the_budget_in_whatever_place_of_a_request(leak: Any) -> None:
     for name, request in leak.WAYS.items():
         budget = leak.SESSION if name == "file name" else leak.HOST
-        for size in (1, 16, 128):
+        for size in (1, 4, 16):
             found = leak.one(request, size, budget)
             assert leak.BUDGET / 2 < found.sent <= leak.BUDGET, (name, size)
-            assert found.requests > 10
+            assert found.requests > 4
         assert leak.BUDGET * 0.9 < leak.greedy(request, budget).sent <= leak.BUDGET
 
 

@@ -70,10 +70,10 @@ class Assumed(Nothing):
         """Whether a mark is assumed to be set."""
         return self.marks.get(key, False)
 
-    def source(self, effect: Effect, attribute: str, value: Any, origin: str) -> bool | None:
+    def source(self, effect: Effect, attribute: str, value: Any, origin: str, absent: bool) -> bool | None:
         """Whether a value came from an origin, after what was heard."""
         if value is None:
-            return False
+            return None if origin in {"user", "policy"} and not absent else False
         sightings = _sightings(self.heard.texts, tuple(self.policy.says))
         return is_from(value, origin, sightings, unobserved=self.heard.unobserved)
 

@@ -118,7 +118,7 @@ class Bench:
         turn = decision.situation.state
         if isinstance(turn, Turn):
             origin = self.origin_of(decision.call)
-            turn.again(decision.situation).let_through(decision.id, origin=origin, awaited=True, approved=False)
+            turn.again().let_through(decision.id, origin=origin, awaited=True, approved=False)
             if result is not None:
                 self._engine(where).settle(decision, result, shown)
 
@@ -177,7 +177,7 @@ class Bench:
         turn = None if decision is None else decision.situation.state
         if decision is None or not isinstance(turn, Turn):
             return reference.Situation(facts, known)
-        again = turn.again(decision.situation)
+        again = turn.again()
         again.ended = ended
         return reference.Situation(facts, known, again)
 
@@ -252,7 +252,7 @@ class _Engine(Engine):
 def anew(situation: reference.Situation) -> reference.Situation:
     """The same situation in which no effect of the call was counted yet."""
     turn = situation.state
-    return evolve(situation, state=turn.again(turn.situation)) if isinstance(turn, Turn) else situation
+    return evolve(situation, state=turn.again()) if isinstance(turn, Turn) else situation
 
 
 def counts(rule: c.CheckedRule, effect: Effect) -> bool:

@@ -153,7 +153,7 @@ def counted(
     layer: c.Layer, rule: c.CheckedRule, at: int, effect: Effect, situation: reference.Situation
 ) -> bool | None:
     """Whether a clause that counts lets its rule match."""
-    key, state = f"{layer.name}:{rule.id}:{at}", situation.state
+    key, state = c.quota_key(layer.key + ":", rule, at), situation.state
     return state.exceeds(key, effect) if rule.quotas[at].kind == "over" else state.within(key, effect)
 
 
@@ -167,7 +167,7 @@ def describe_count(layer: c.Layer, rule: c.CheckedRule, at: int, effect: Effect,
     text, state = f"`{written(quota.place)}` {came}", situation.state
     if not isinstance(state, View):
         return text
-    spent, more = state.spent(f"{layer.name}:{rule.id}:{at}", effect)
+    spent, more = state.spent(c.quota_key(layer.key + ":", rule, at), effect)
     if spent is None:
         return f"{text}: it is not known by what to count"
     window = "so far" if quota.window is None else f"in the last {_shown_seconds(quota.window)}"

@@ -72,7 +72,7 @@ class _Line:
 
     @property
     def key(self) -> str:
-        return f"{self.layer.name}:{self.mark.name}"
+        return f"{self.layer.key}:{self.mark.name}"
 
     @property
     def question(self) -> Question:
@@ -225,12 +225,11 @@ def _leading_to(asked: frozenset[str], program: c.Program, lines: Sequence[_Line
 
 
 def _after(policy: Policy, case: Case, marks: Marks, heard: Heard, ended: str) -> Marks:
-    """The marks after an effect, as the engine changes them: at once, then what waits for the result."""
-    before = case.situation(Assumed(policy, marks, heard, case.context))
-    soon = [(row, row.value(case.effect, before)) for row in policy.marks]
-    now = _changed(marks, [(row, value) for row, value in soon if not row.waits])
+    """The marks after an effect, as the engine changes them: first what hangs on no other mark, then what does."""
+    before = case.situation(Assumed(policy, marks, heard, case.context, ended))
+    now = _changed(marks, [(row, row.value(case.effect, before)) for row in policy.marks if not row.hangs])
     then = case.situation(Assumed(policy, now, heard, case.context, ended))
-    late = _changed(now, [(row, row.value(case.effect, then)) for row in policy.marks if row.waits])
+    late = _changed(now, [(row, row.value(case.effect, then)) for row in policy.marks if row.hangs])
     return {key: value for key, value in late.items() if value is not False}
 
 

@@ -78,7 +78,7 @@ def marks_of(bench: Bench, effects: Sequence[Effect], situation: reference.Situa
             readers = tuple(
                 rule.id for rule in layer.rules if not actions.isdisjoint(rule.actions) and _reads(rule, name)
             )
-            value = situation.state.mark(f"{layer.name}:{name}")
+            value = situation.state.mark(f"{layer.key}:{name}")
             if value is not False or readers:
                 found.append(
                     MarkExplained(

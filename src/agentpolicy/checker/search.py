@@ -91,7 +91,7 @@ def _conditions(program: c.Program, question: Question, action: str) -> Iterator
 def marks_read(program: c.Program, question: Question, action: str) -> frozenset[str]:
     """The marks that an answer may hang on, named with their layer's in front."""
     return frozenset(
-        f"{layer.name}:{one.mark}"
+        f"{layer.key}:{one.mark}"
         for layer, node in _conditions(program, question, action)
         for one in walk_test(node)
         if isinstance(one, c.HasMark)

@@ -28,7 +28,7 @@ from agentpolicy.language.source import Diagnostic, PolicyError
 from agentpolicy.language.vocabulary import family
 
 #: Raised whenever artifacts change their form or meaning; older caches are ignored.
-FORMAT = 4
+FORMAT = 5
 
 #: What each missing meaning is called where a policy is refused.
 MEANINGS: Mapping[str, str] = {

@@ -13,7 +13,7 @@ from typing import Any
 from attrs import evolve, frozen
 
 from agentpolicy.compiler.bind import Bindings
-from agentpolicy.compiler.expression import Constants, Emitter, quota_key
+from agentpolicy.compiler.expression import Constants, Emitter
 from agentpolicy.compiler.inline import Inline
 from agentpolicy.compiler.lookup import lookup_lines
 from agentpolicy.compiler.match import plain_host
@@ -97,7 +97,7 @@ class LayerEmitter:
     def __init__(self, layer: c.Layer, bindings: Bindings) -> None:
         self._layer = layer
         #: in front of the names of marks and limits, which stay in their layer
-        self._prefix = f"{layer.name}:"
+        self._prefix = layer.key + ":"
         self._bindings = bindings
         self._rules = rank_rules(layer, bindings)
         self._constants = Constants()
@@ -171,11 +171,12 @@ class LayerEmitter:
     # --- what sessions keep ---------------------------------------------------------
 
     def _mark(self, mark: c.CheckedMark) -> tuple[Any, ...]:
-        """``(key, clear, seconds, waits for the result, wide row, narrow row)``.
+        """``(key, clear, seconds, waits, hangs, use, wide row, narrow row)``.
 
-        The rows are its match read as that of a deny and of an allow rule.
-        One of the rows is None where only the other reading is asked for: a mark that makes answers stricter is set
-        wherever it may be meant and cleared only where it surely is, one that makes them laxer the other way round.
+        ``waits`` for the result, ``hangs`` on other marks; ``use`` is ``strict`` where having the mark makes answers
+        stricter, ``lax``, or ``both``. The rows are its match read as that of a deny and of an allow rule. One of them
+        is None where only the other reading is asked for: a mark that makes answers stricter is set wherever it may be
+        meant and cleared only where it surely is, one that makes them laxer the other way round.
         """
         uses = _uses(self._layer, mark.name)
         wide = uses != {mark.clear}
@@ -187,8 +188,11 @@ class LayerEmitter:
                 mark.name, effect, 0, mark.actions, mark.subject, mark.excepts, mark.condition, None, mark.place
             )
             rows.append(self._row(_ranked(0, rule, self._bindings)) if wanted else None)
-        waits = mark.condition is not None and any(reads(node, "result") for node in walk_test(mark.condition))
-        return (self._prefix + mark.name, mark.clear, mark.duration, waits, *rows)
+        nodes = [] if mark.condition is None else list(walk_test(mark.condition))
+        waits = any(reads(node, "result") for node in nodes)
+        hangs = any(isinstance(node, c.HasMark) for node in nodes)
+        use = "strict" if uses == {True} else "lax" if uses == {False} else "both"
+        return (self._prefix + mark.name, mark.clear, mark.duration, waits, hangs, use, *rows)
 
     def _quotas(self, ranked: RankedRule) -> list[tuple[Any, ...]]:
         """``(key, kind, amount, of, seconds, per, row)`` of each clause that counts; attributes are ``.NAME``."""
@@ -197,7 +201,7 @@ class LayerEmitter:
         row = self._row(ranked, counting=False)
         return [
             (
-                quota_key(self._prefix, ranked.rule, at),
+                c.quota_key(self._prefix, ranked.rule, at),
                 quota.kind,
                 quota.amount,
                 quota.of if isinstance(quota.of, str) else "." + quota.of.name,

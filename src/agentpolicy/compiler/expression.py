@@ -67,11 +67,6 @@ class Constants:
         return self._names[key]
 
 
-def quota_key(prefix: str, rule: c.CheckedRule, at: int) -> str:
-    """The name under which a rule's clause is counted; it outlives changes elsewhere in the policy."""
-    return f"{prefix}{rule.id}:{at}"
-
-
 class Emitter:
     """Emits conditions of one action's rules."""
 
@@ -93,7 +88,7 @@ class Emitter:
         """The condition of a rule with what it counts; None where it has neither."""
         parts = [] if rule.condition is None else [self.test(rule.condition)]
         for at, quota in enumerate(rule.quotas):
-            key = self._constants.name("value", quota_key(self._prefix, rule, at))
+            key = self._constants.name("value", c.quota_key(self._prefix, rule, at))
             parts.append(Code(f"s.state.{'exceeds' if quota.kind == 'over' else 'within'}({key}, e)", unsure=True))
         return self._join(parts, all_of=True) if parts else None
 
@@ -125,7 +120,9 @@ class Emitter:
             case c.From(left=left, origin=origin):
                 name = left.name if isinstance(left, c.Attribute) else ""
                 key, source = self._constants.name("value", name), self._constants.name("value", origin)
-                return Code(f"s.state.source(e, {key}, {self._operand(left).text}, {source})", unsure=True)
+                # What is absent is nobody's: where that makes a rule stricter it is said, elsewhere it is not known.
+                absent = self._wide and negated
+                return Code(f"s.state.source(e, {key}, {self._operand(left).text}, {source}, {absent})", unsure=True)
 
     def _join(self, parts: list[Code], *, all_of: bool) -> Code:
         if not parts:

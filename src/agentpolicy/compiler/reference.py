@@ -236,10 +236,11 @@ class _Look:
                 found = [self.one_of(one, test, inverted) for one in many]
                 return any_of(found) if quantifier == "any" else all_of(found)
             case c.HasMark(mark=mark):
-                return self.situation.state.mark(f"{self.layer.name}:{mark}")
+                return self.situation.state.mark(f"{self.layer.key}:{mark}")
             case c.From(left=left, origin=origin):
                 name = left.name if isinstance(left, c.Attribute) else ""
-                return self.situation.state.source(self.effect, name, self.operand(left), origin)
+                absent = self.wide and inverted
+                return self.situation.state.source(self.effect, name, self.operand(left), origin, absent)
 
     def one_of(self, value: Any, test: c.Member | c.Holds, inverted: bool) -> Truth:
         if test.values is not None:
@@ -323,7 +324,7 @@ class _Look:
         return all_of([there, met]), lacking
 
     def counted(self, at: int, quota: c.Quota) -> Truth:
-        key = f"{self.layer.name}:{self.rule.id}:{at}"
+        key = c.quota_key(self.layer.key + ":", self.rule, at)
         state = self.situation.state
         return state.exceeds(key, self.effect) if quota.kind == "over" else state.within(key, self.effect)
 

@@ -19,8 +19,11 @@ class State(Protocol):
     def mark(self, key: str) -> bool | None:
         """Whether the session has a mark, named with its layer (``layer:mark``)."""
 
-    def source(self, effect: Effect, attribute: str, value: Any, origin: str) -> bool | None:
-        """Whether a value came from an origin; ``attribute`` says where in the effect it stands, ``""`` elsewhere."""
+    def source(self, effect: Effect, attribute: str, value: Any, origin: str, absent: bool) -> bool | None:
+        """Whether a value came from an origin; ``attribute`` says where in the effect it stands, ``""`` elsewhere.
+
+        ``absent``: whether a value that is not there counts as not the user's, where else that is not known.
+        """
 
     def within(self, key: str, effect: Effect) -> bool | None:
         """Whether a limit or budget leaves room for an effect."""
@@ -47,7 +50,7 @@ class Nothing:
         """Unknown."""
         return None
 
-    def source(self, effect: Effect, attribute: str, value: Any, origin: str) -> bool | None:
+    def source(self, effect: Effect, attribute: str, value: Any, origin: str, absent: bool) -> bool | None:
         """Unknown."""
         return None
 

@@ -103,20 +103,23 @@ def _safely(condition: Condition, e: Effect, s: Situation, name: str | None) -> 
 class MarkRow:
     """What sets or clears a mark: ``key`` its name with its layer's, ``seconds`` how long it lasts.
 
-    ``waits``: it asks how the call ended.
+    ``waits``: it asks how the call ended; ``hangs``: it asks for other marks. ``use``: whether having the mark makes
+    answers ``strict``, ``lax``, or ``both``.
     """
 
-    __slots__ = ("_found", "_names", "_rows", "_rules", "actions", "clear", "key", "seconds", "waits")
+    __slots__ = ("_found", "_names", "_rows", "_rules", "actions", "clear", "hangs", "key", "seconds", "use", "waits")
 
     def __init__(self, row: tuple[Any, ...], names: Mapping[str, Any], found: Mapping[str, str | None]) -> None:
         self.key: str = row[0]
         self.clear: bool = row[1]
         self.seconds: int | None = row[2]
         self.waits: bool = row[3]
-        self._rows = row[4:]
+        self.hangs: bool = row[4]
+        self.use: str = row[5]
+        self._rows = row[6:]
         self._names, self._found = names, found
         self._rules: dict[str, list[RuleRow]] = {}
-        self.actions = frozenset((row[4] or row[5])[5])
+        self.actions = frozenset((row[6] or row[7])[5])
 
     def value(self, e: Effect, s: Situation) -> bool | None:
         """Whether an effect is one that it speaks of."""
@@ -129,10 +132,23 @@ class MarkRow:
             ]
         names = names_of(e)
         values = [rule.value(e, s, names)[0] for rule in rules]
+        if rules[-1].severity == ALLOW and values[-1] and getattr(e, "guarded", False) and not rules[-1].guard:
+            values[-1] = None  # under such assignments nobody knows what ran
         if e.possible and values[0] is not False:
             return None
         # Read both ways: sure where the narrow reading is, sure not where the wide one is not.
         return values[0] if len(values) == 1 or values[0] is False else True if values[1] else None
+
+    def speaks_of(self, tool: str) -> bool:
+        """Whether calls of a tool may set or clear it."""
+        if "tool" not in self.actions:
+            return False
+        from agentpolicy.effects.effect import ToolEffect
+
+        effect = ToolEffect(tool, {})
+        rows = [row for row in self._rows if row is not None]
+        rules = [RuleRow(0, row, "tool", self._names, self._found) for row in rows]
+        return any(rule.subject is None or rule.subject(effect, None) is not False for rule in rules)
 
 
 class QuotaRow:
@@ -387,11 +403,11 @@ class LayerRuntime:
         return found
 
     def watches(self, tool: str) -> bool:
-        """Whether an ask or deny rule may match a call of this tool, whose effects answer for it."""
+        """Whether an ask or deny rule, or a mark, may match a call of this tool, whose effects answer for it."""
         from agentpolicy.effects.effect import ToolEffect
 
         effect = ToolEffect(tool, {})
-        return any(
+        return any(mark.speaks_of(tool) for mark in self.marks) or any(
             rule.severity != ALLOW and (rule.subject is None or rule.subject(effect, None) is not False)
             for rule in self.rules("tool")
         )

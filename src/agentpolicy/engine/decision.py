@@ -108,9 +108,11 @@ class Decision:
         found: dict[tuple[int, str], Verdict] = {}
         for effect, verdict in zip(self.effects, self.verdicts, strict=True):
             self._situation.state.judging(effect)
-            for one in (*self._policy.asking(effect, self._situation), verdict):
-                if one.outcome == "ask":
-                    found.setdefault((one.layer_index, one.rule), one)
+            # In a sub-agent's session those above it ask as well.
+            for where in getattr(self._situation.state, "situations", None) or (self._situation,):
+                for one in (*self._policy.asking(effect, where), verdict):
+                    if one.outcome == "ask":
+                        found.setdefault((one.layer_index, one.rule), one)
         return tuple(sorted(found.values(), key=lambda one: (one.layer_index, one.order)))
 
     @property
@@ -137,7 +139,7 @@ class Decision:
                 "user": situation.user_name,
                 "policy": self.policy,
             }
-            self._digest = "sha256:" + hashlib.sha256(_canonical(whole)).hexdigest()
+            self._digest = "sha256:" + hashlib.sha256(canonical_json(whole)).hexdigest()
         return self._digest
 
     def as_json(self) -> dict[str, Any]:
@@ -160,7 +162,7 @@ class Decision:
         return f"<Decision {self.outcome} by {self.rule} on {self.call!r}>"
 
 
-def _canonical(whole: dict[str, Any]) -> bytes:
+def canonical_json(whole: dict[str, Any]) -> bytes:
     """The same bytes for the same call; a call whose arguments are no JSON was refused for them, whatever they are."""
     options = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
     try:

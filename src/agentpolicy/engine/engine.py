@@ -25,7 +25,7 @@ from agentpolicy.engine.policy import Policy, PolicyNames
 from agentpolicy.engine.protect import OWN_FILES, Protected
 from agentpolicy.engine.record import Recorder, decided, settled
 from agentpolicy.engine.reload import Reload, compare
-from agentpolicy.engine.review import ApprovalRequest, Reviewer, aask, ask
+from agentpolicy.engine.review import ApprovalRequest, Reviewer, aask, ask, asked
 from agentpolicy.engine.session import Session, current
 from agentpolicy.engine.situation import Agent, Clock, Situation, User, check_facts
 from agentpolicy.engine.turn import Turn
@@ -344,14 +344,14 @@ class Engine:
         session: Session,
     ) -> Decision:
         """The answer where the session is asked, or has parents, whose answers count as well."""
-        turn = Turn(session.memory, policy, call, situation.agent_name, situation.user_name)
+        turn = Turn(session.memory, policy, call)
         situations = [situation.remembering(turn)]
         outer = session.parent
         while outer is not None:
             above = self._special(call, policy, outer.situation(policy), outer)
             situations.append(above.remembering(turn))
             outer = outer.parent
-        turn.begin(effects, situations[0])
+        turn.begin(effects, situations)
         decision = self._weigh(call, effects, policy, situations, state, turn)
         if turn.failed is None:
             return decision
@@ -491,7 +491,7 @@ class Engine:
             return False
         if not answer:
             self._refuse(decision, "the reviewer refused")
-        if decision.digest != request.digest or not {one.rule for one in decision.asks} <= {*request.rules}:
+        if decision.digest != request.digest or not asked(decision) <= request.asked:
             self._refuse(decision, "the call or the policy changed while it was reviewed")
         return True
 
@@ -539,7 +539,7 @@ class Engine:
                 self.lost += 1
 
     def settle(self, decision: Decision, result: str, shown: Any = UNSEEN) -> None:
-        """Record how a call ended: ``ok``, ``error``, or ``not run``; ``shown`` is what the agent gets to see.
+        """Record how a call ended: ``ok``, ``error``, ``unknown`` or ``not run``; ``shown`` is what the agent sees.
 
         What has run cannot be stopped any more: an outcome that cannot be recorded is counted in ``lost``, and while
         the recorder fails no further call is let go. Where the session cannot note it, the call stays under way there,
@@ -554,16 +554,29 @@ class Engine:
             with self._swap:
                 self.lost += 1
 
+    def note(self, decision: Decision, part: Any) -> None:
+        """Note a part of a call's result that the agent gets to see before the call has ended."""
+        turn = decision.situation.state
+        if isinstance(turn, Turn) and turn.policy.reads_sources:
+            shape = self.shape(decision.call.tool)
+            origin = "untrusted" if shape is None or shape.returns is None else shape.returns
+            try:
+                turn.memory.hear(origin, part, turn.policy)
+            except Exception:
+                turn.memory.unheard = True
+
     def _settle_state(self, decision: Decision, ended: str, shown: Any) -> None:
         turn = decision.situation.state
         if not isinstance(turn, Turn) or not turn.policy.remembers:
             return
         try:
             for _ in range(MOST_TRIES):
-                if turn.again(decision.situation).ended_with(decision.id, ended, shown):
+                if turn.again().ended_with(decision.id, ended, shown):
                     return
             raise StateError("the session's state kept changing")
         except Exception:
+            # It stays under way there; what the agent saw of it nobody knows.
+            turn.memory.unheard = True
             with self._swap:
                 self.lost += 1
 

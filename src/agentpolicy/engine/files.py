@@ -1,13 +1,13 @@
 """Files that carry something: written under a mark, or from text that is not trusted, they bring it to who reads them.
 
-They are known by their resolved names on this machine. A file is forgotten when it is deleted, or when a call that
-writes it whole writes something clean.
+They are known by their resolved names on this machine. A file is forgotten when a call that deleted it, or wrote it
+whole and clean, has ended well.
 """
 
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 import orjson
@@ -29,66 +29,108 @@ class Carried:
     marks: Mapping[str, bool] = field(factory=dict)
     origins: frozenset[str] = frozenset()
 
+    def __bool__(self) -> bool:
+        return bool(self.marks or self.origins)
+
+    @property
+    def unsure(self) -> Carried:
+        """The same where nobody knows whether it is this file that is read."""
+        return Carried(dict.fromkeys(self.marks, False), self.origins)
+
 
 NOTHING: Final = Carried()
-Carrying = Mapping[str, Carried]
 
 
-def read(value: bytes | None) -> Carrying:
-    """What a store holds.
+class Carrying:
+    """Everything that carries something, by name; a name that ends in ``/`` is a directory with all that is below."""
 
-    Raises:
-        ValueError: it cannot be read.
-    """
-    if value is None:
-        return {}
-    try:
-        return {
-            name: Carried({mark: bool(state) for mark, state in one["marks"].items()}, frozenset(one["from"]))
-            for name, one in orjson.loads(value).items()
-        }
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise ValueError("what is kept of files cannot be read") from error
+    __slots__ = ("_directories", "files")
 
+    def __init__(self, files: Mapping[str, Carried]) -> None:
+        self.files = files
+        self._directories = any(name.endswith("/") for name in files)
 
-def dump(files: Carrying) -> bytes:
-    """The same as a store keeps it."""
-    return orjson.dumps({name: {"marks": one.marks, "from": sorted(one.origins)} for name, one in files.items()})
+    @classmethod
+    def read(cls, value: bytes | None) -> Carrying:
+        """What a store holds.
 
+        Raises:
+            ValueError: it cannot be read.
+        """
+        if value is None:
+            return cls({})
+        try:
+            return cls(
+                {
+                    name: Carried({mark: bool(state) for mark, state in one["marks"].items()}, frozenset(one["from"]))
+                    for name, one in orjson.loads(value).items()
+                }
+            )
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise ValueError("what is kept of files cannot be read") from error
 
-def carried(effect: Effect, files: Carrying) -> Carried:
-    """What an ``fs.read`` brings back."""
-    if not files or not isinstance(effect, FileEffect):
-        return NOTHING
-    unknown = effect.path is None or effect.resolved is None
-    inside = "" if effect.resolved is None else effect.resolved.rstrip("/") + "/"
-    found = NOTHING
-    for name, one in files.items():
-        if unknown or name in {effect.resolved, ANYWHERE} or (effect.many and name.startswith(inside)):
-            sure = not unknown and not effect.possible and name != ANYWHERE
-            found = both(found, one if sure else Carried(dict.fromkeys(one.marks, False), one.origins))
-    return found
+    def dump(self) -> bytes:
+        """The same as a store keeps it."""
+        return orjson.dumps(
+            {name: {"marks": one.marks, "from": sorted(one.origins)} for name, one in self.files.items()}
+        )
+
+    def by(self, effect: Effect) -> Carried:
+        """What an effect that reads brings back."""
+        if not self.files or not isinstance(effect, FileEffect) or effect.action != "fs.read":
+            return NOTHING
+        found = NOTHING
+        for one in self._found(effect):
+            found = both(found, one)
+        return found.unsure if effect.possible else found
+
+    def _found(self, effect: FileEffect) -> Iterator[Carried]:
+        name = effect.resolved
+        if ANYWHERE in self.files:
+            yield self.files[ANYWHERE].unsure
+        if name is None or effect.path is None:
+            yield from (one.unsure for one in self.files.values())
+            return
+        if name in self.files:
+            yield self.files[name] if not effect.many else self.files[name].unsure
+        if self._directories:
+            end = len(name)
+            while end > 0:
+                if (above := name[:end] + "/") in self.files:
+                    yield self.files[above].unsure
+                end = name.rfind("/", 0, end)
+            if "/" in self.files:
+                yield self.files["/"].unsure
+        if effect.many:
+            inside = name.rstrip("/") + "/"
+            yield from (
+                one if effect.glob is None else one.unsure for at, one in self.files.items() if at.startswith(inside)
+            )
+
+    def written(self, effects: Iterable[Effect], carries: Carried) -> Carrying:
+        """The files while a call is under way that writes something that carries."""
+        if not carries:
+            return self
+        found = dict(self.files)
+        for effect in effects:
+            if not isinstance(effect, FileEffect) or effect.action != "fs.write":
+                continue
+            name = effect.resolved or ANYWHERE
+            several = effect.many and effect.resolved is not None
+            new = carries.unsure if effect.possible or several else carries
+            for one in (name.rstrip("/") + "/", name) if several else (name,):
+                found[one] = both(found.get(one, NOTHING), new)
+        return Carrying(found) if found != self.files else self
+
+    def without(self, names: Iterable[str]) -> Carrying:
+        """The files without some that are gone, or clean."""
+        gone = set(names)
+        if gone.isdisjoint(self.files):
+            return self
+        return Carrying({name: one for name, one in self.files.items() if name not in gone})
 
 
 def both(one: Carried, other: Carried) -> Carried:
     """What two together carry."""
     marks = {name: one.marks.get(name, False) or other.marks.get(name, False) for name in {**one.marks, **other.marks}}
     return Carried(marks, one.origins | other.origins)
-
-
-def written(files: Carrying, effects: Iterable[Effect], carries: Carried, *, whole: bool) -> dict[str, Carried]:
-    """The files after a call that writes and deletes; ``whole`` says that what was there is replaced."""
-    found = dict(files)
-    for effect in effects:
-        if not isinstance(effect, FileEffect) or effect.possible:
-            continue
-        name = effect.resolved or ANYWHERE
-        if effect.action == "fs.delete" and not effect.many and name != ANYWHERE:
-            found.pop(name, None)
-        elif effect.action == "fs.write":
-            old = NOTHING if whole and not effect.many and name != ANYWHERE else found.get(name, NOTHING)
-            found.pop(name, None)
-            new = both(old, carries)
-            if new.marks or new.origins:
-                found[name] = new
-    return found

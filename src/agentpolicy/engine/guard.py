@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import os
-from collections.abc import AsyncIterator, Callable, Collection, Generator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Generator, Iterator, Mapping
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from agentpolicy.engine.decision import Decision
     from agentpolicy.engine.engine import Engine
 
-#: Items of one generator that are noted.
-MOST_ITEMS = 10_000
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
@@ -176,14 +174,29 @@ class _Gate:
             steady = _steady(value)
             if steady is not value:
                 given.arguments[name] = value = steady
-            seen[name] = value
+            # The function may change its list; what was judged stays as it was.
+            seen[name] = list(value) if type(value) is list else value
         return given, ToolCall(self._shape.name, seen)
 
     def _failed(self, decision: Decision, error: BaseException) -> None:
         self._engine.settle(decision, "error", error)
 
-    def _returned(self, decision: Decision, result: Any) -> None:
-        self._engine.settle(decision, ending_of(result), result)
+    def _returned(self, decision: Decision, result: Any) -> Any:
+        """Note a result, and give what the caller gets: something to wait for is noted once it is there."""
+        if inspect.isawaitable(result):
+            return self._later(decision, result)
+        # What an iterator gives is seen later, by nobody here.
+        lazy = isinstance(result, AsyncIterator | Iterator)
+        self._engine.settle(decision, "unknown" if lazy else ending_of(result), UNSEEN if lazy else result)
+        return result
+
+    async def _later(self, decision: Decision, result: Awaitable[Any]) -> Any:
+        try:
+            found = await result
+        except BaseException as error:
+            self._failed(decision, error)
+            raise
+        return self._returned(decision, found)
 
     def _sync(self) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
@@ -194,8 +207,7 @@ class _Gate:
             except BaseException as error:
                 self._failed(decision, error)
                 raise
-            self._returned(decision, result)
-            return result
+            return self._returned(decision, result)
 
         return call
 
@@ -208,28 +220,41 @@ class _Gate:
             except BaseException as error:
                 self._failed(decision, error)
                 raise
-            self._returned(decision, result)
-            return result
+            return self._returned(decision, result)
 
         return call
 
-    # What a generator gives is seen by the agent before it has ended: until then its result counts as not observed.
+    # What a generator gives is seen by the agent before it has ended: until then its result counts as not observed, and
+    # where it is left early nobody knows how it would have ended.
 
     def _generator(self) -> Callable[..., Generator[Any, Any, Any]]:
         def call(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
             given, tool_call = self._bind(args, kwargs)
             decision = self._engine.authorize(tool_call, self._engine.current_session())
-            items = _Items()
+            inner = self._target(*given.args, **given.kwargs)
+            sent: Any = None
             try:
-                result = yield from items.heard(self._target(*given.args, **given.kwargs))
+                while True:
+                    item = inner.send(sent)
+                    self._engine.note(decision, item)
+                    try:
+                        sent = yield item
+                    except GeneratorExit:
+                        inner.close()
+                        raise
+                    except BaseException as error:
+                        item = inner.throw(error)
+                        self._engine.note(decision, item)
+                        sent = yield item
+            except StopIteration as stop:
+                self._returned(decision, stop.value)
+                return stop.value
             except GeneratorExit:
-                self._engine.settle(decision, "ok", items.shown())
+                self._engine.settle(decision, "unknown", "")
                 raise
             except BaseException as error:
-                self._engine.settle(decision, "error", items.shown(error))
+                self._failed(decision, error)
                 raise
-            self._engine.settle(decision, "ok", items.shown(result))
-            return result
 
         return call
 
@@ -237,52 +262,16 @@ class _Gate:
         async def call(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
             given, tool_call = self._bind(args, kwargs)
             decision = await self._engine.aauthorize(tool_call, self._engine.current_session())
-            items = _Items()
             try:
                 async for item in self._target(*given.args, **given.kwargs):
-                    items.add(item)
+                    self._engine.note(decision, item)
                     yield item
             except GeneratorExit:
-                self._engine.settle(decision, "ok", items.shown())
+                self._engine.settle(decision, "unknown", "")
                 raise
             except BaseException as error:
-                self._engine.settle(decision, "error", items.shown(error))
+                self._failed(decision, error)
                 raise
-            self._engine.settle(decision, "ok", items.shown())
+            self._returned(decision, "")
 
         return call
-
-
-class _Items:
-    """What a generator gave, up to a limit; past it nobody knows what the agent saw."""
-
-    def __init__(self) -> None:
-        self._items: list[Any] = []
-        self._over = False
-
-    def add(self, item: Any) -> None:
-        self._over = self._over or len(self._items) >= MOST_ITEMS
-        if not self._over:
-            self._items.append(item)
-
-    def heard(self, generator: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
-        """The same generator, its items noted."""
-        sent: Any = None
-        while True:
-            try:
-                item = generator.send(sent)
-            except StopIteration as stop:
-                return stop.value
-            self.add(item)
-            try:
-                sent = yield item
-            except GeneratorExit:
-                generator.close()
-                raise
-            except BaseException as error:
-                item = generator.throw(error)
-                self.add(item)
-                sent = yield item
-
-    def shown(self, last: Any = None) -> Any:
-        return UNSEEN if self._over else [*self._items, last]

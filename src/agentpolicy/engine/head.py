@@ -10,29 +10,31 @@ from typing import Any, Final
 
 import orjson
 
-__all__ = ["BROKEN", "MOST_OPEN", "Head", "Mark"]
+__all__ = ["BROKEN", "KEEP", "MOST_OPEN", "Head", "Mark"]
 
-#: Calls let through and not yet observed that are told apart; what more of them may have changed stays unknown.
+#: Calls that may be under way at once: let go, and nobody has said how they ended.
 MOST_OPEN: Final = 256
 #: Values that a person approved which are kept for each parameter of each tool.
 MOST_APPROVED: Final = 512
 BROKEN: Final = "what is kept of the session cannot be read"
+#: What a mark may become besides set (True) and cleared (False): what it was.
+KEEP: Final = "keep"
 
-#: (1 set, 0 unknown; when it goes, in seconds since the epoch, or None; the call that set it)
-Mark = tuple[int, "float | None", str]
+#: (1 set, 0 unknown; until when that is sure; until when it is there at all), in seconds since the epoch or None
+Mark = tuple[int, "float | None", "float | None"]
 
 
 class Head:
     """The state of one session.
 
-    ``marks`` by name, those that are not there are not set. ``open`` has what calls that were let through and not
-    observed may change: ``was`` the marks as they were, ``may`` what those may become that wait for the result,
-    ``counts`` what was charged, ``seen`` the origin of the result, ``awaited`` whether the result is sure to be
-    observed before the agent sees it. ``lost``: a result was never shown. ``texts`` and ``base`` say which texts were
-    seen. ``time`` is the latest moment that any call was judged at.
+    ``marks`` by name, those that are not there are not set. ``open`` has the calls under way: ``changes`` what each may
+    make of marks, ``counts`` what was charged, ``bytes`` what is charged for what comes back, ``seen`` the origin of
+    the result, ``awaited`` whether the result is sure to be observed before the agent sees it. ``lost``: a result was
+    never shown. ``texts`` and ``base`` say which texts were seen. ``time`` is the latest moment that any call was
+    judged at.
     """
 
-    __slots__ = ("approved", "base", "ended", "lost", "marks", "open", "texts", "time", "version")
+    __slots__ = ("approved", "base", "lost", "marks", "open", "texts", "time", "version")
 
     def __init__(self) -> None:
         self.version = 0
@@ -40,7 +42,6 @@ class Head:
         self.open: dict[str, dict[str, Any]] = {}
         self.approved: dict[str, list[int]] = {}
         self.lost = False
-        self.ended = False
         self.texts = 0
         self.base = 0
         self.time = 0.0
@@ -62,7 +63,6 @@ class Head:
             head.open = found["open"]
             head.approved = found["approved"]
             head.lost = found["lost"]
-            head.ended = found["ended"]
             head.texts = found["texts"]
             head.base = found["base"]
             head.time = found["time"]
@@ -77,7 +77,7 @@ class Head:
         other.marks = dict(self.marks)
         other.open = dict(self.open)
         other.approved = {name: list(found) for name, found in self.approved.items()}
-        other.lost, other.ended = self.lost, self.ended
+        other.lost = self.lost
         other.texts, other.base, other.time = self.texts, self.base, self.time
         return other
 
@@ -89,21 +89,22 @@ class Head:
                 "open": self.open,
                 "approved": self.approved,
                 "lost": self.lost,
-                "ended": self.ended,
                 "texts": self.texts,
                 "base": self.base,
                 "time": self.time,
             }
         )
 
-    # --- marks ------------------------------------------------------------------------
-
     def mark(self, name: str, now: float, *, back: bool = False) -> bool | None:
-        """Whether a mark is set at a moment; ``back`` says that the clock cannot be trusted for how long it lasts."""
+        """Whether a mark is set at a moment: unknown while a call is under way that may make something else of it.
+
+        ``back`` says that the clock cannot be trusted for how long marks last.
+        """
         settled = self.settled(name, now, back=back)
         for one in self.open.values():
-            if one["was"].get(name, settled) != settled or any(may != settled for may in one["may"].get(name, ())):
-                return None
+            for value in one["changes"].get(name, ()):
+                if value != KEEP and value is not settled:
+                    return None
         return settled
 
     def settled(self, name: str, now: float, *, back: bool = False) -> bool | None:
@@ -111,20 +112,13 @@ class Head:
         mark = self.marks.get(name)
         if mark is None:
             return False
-        state, until, _ = mark
-        if until is not None and not back and now >= until:
-            return False
-        return True if state and not (back and until is not None) else None
-
-    def begin(self, call_id: str, entry: dict[str, Any]) -> None:
-        """Note a call that was let through."""
-        self.open[call_id] = entry
-        while len(self.open) > MOST_OPEN:
-            oldest = next(iter(self.open))
-            gone = self.open.pop(oldest)
-            self.lost = self.lost or gone["seen"] != "trusted"
-            for name in (*gone["was"], *gone["may"]):
-                self.marks[name] = (0, None, oldest)
+        state, sure, until = mark
+        if until is not None:
+            if back:
+                return None
+            if now >= until:
+                return False
+        return True if state and (sure is None or now < sure) else None
 
     def approve(self, place: str, fingerprints: list[int]) -> None:
         """Note values that a person approved for one parameter of one tool."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import threading
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -63,8 +64,11 @@ class Memory:
         self._folded = (0, 0, "")  # texts and base that were folded in, under which policy
         self._secret: bytes | None = None
         self._windows: dict[str, tuple[int, Window]] = {}
-        #: whether calls were let through under a policy that keeps nothing
+        #: whether calls were let go whose doings nobody could note: nothing is known of the session then
         self.blind = False
+        #: whether a result that the agent may have seen could not be noted
+        self.unheard = False
+        self.lock = threading.RLock()
         #: whether the store has held this session: one that is gone then is no new one
         self._kept = False
 
@@ -78,7 +82,7 @@ class Memory:
         """
         try:
             return self.store.read(keys)
-        except (StoreError, ValueError) as error:
+        except Exception as error:
             raise StateError(f"the store cannot answer: {error}") from error
 
     def head(self) -> Head:
@@ -97,8 +101,6 @@ class Memory:
         except ValueError as error:
             raise StateError(str(error)) from error
         self._kept = self._kept or value is not None
-        if self.blind and value is None:
-            self._head.lost = True
         return self._head
 
     def write(self, head: Head, changes: Sequence[Change] = ()) -> bool:
@@ -110,7 +112,7 @@ class Memory:
         whole = [Change(self._key, head.version, head.dump(), SESSION_SECONDS), *changes]
         try:
             done = self.store.write(whole)
-        except (StoreError, ValueError) as error:
+        except Exception as error:
             raise StateError(f"the store cannot keep this: {error}") from error
         self._kept = self._kept or done
         return done
@@ -144,7 +146,7 @@ class Memory:
             if value is None:
                 try:
                     self.store.write([Change(_SECRET, version, os.urandom(16), None)])
-                except (StoreError, ValueError) as error:
+                except Exception as error:
                     raise StateError(f"the store cannot keep this: {error}") from error
             else:
                 self._secret = value

@@ -32,6 +32,7 @@ def compare(before: Policy, after: Policy) -> Reload:
     for name, layer in new.items():
         if name in old:
             wider += _rules(name, old[name], layer)
+            wider += _state(name, old[name], layer)
             wider += _defaults(name, old[name]["defaults"], layer["defaults"])
         elif any(_LAXNESS[outcome] for outcome, _, _ in layer["defaults"].values()) or _allows(layer):
             wider.append(f"the layer `{name}` is new")
@@ -73,6 +74,32 @@ def _rules(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> list[st
             found.append(f"{name}: the allow rule `{rule}` is new")
         elif before[rule] != (severity, meaning) and before[rule][0] == ALLOW:
             found.append(f"{name}: the allow rule `{rule}` says something else")
+    return found
+
+
+def _state(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """What is counted and marked otherwise."""
+    before, after = _functions(old["source"], old["constants"]), _functions(new["source"], new["constants"])
+
+    def meaning(row: tuple[Any, ...] | None, functions: Mapping[str, str]) -> object:
+        if row is None:
+            return None
+        return (row[1], row[5], row[7], row[8], sorted((action, functions.get(one)) for action, one in row[9]))
+
+    found: list[str] = []
+    quotas = [
+        {row[0]: (row[1:6], meaning(row[6], where)) for row in layer["quotas"]}
+        for layer, where in ((old, before), (new, after))
+    ]
+    for key, told in quotas[0].items():
+        if quotas[1].get(key) != told:
+            found.append(f"{name}: `{told[0][0]}` of the rule `{key.split(':')[1]}` is gone or says something else")
+    marks = [
+        sorted(repr((*row[:6], *[meaning(one, where) for one in row[6:]])) for row in layer["marks"])
+        for layer, where in ((old, before), (new, after))
+    ]
+    if marks[0] != marks[1]:
+        found.append(f"{name}: marks are set or cleared otherwise")
     return found
 
 

@@ -17,17 +17,23 @@ class ApprovalRequest:
     ask rules that the answer would satisfy; ``digest`` binds the answer to exactly this call.
     """
 
-    __slots__ = ("decision", "digest", "rules")
+    __slots__ = ("asked", "decision", "digest", "rules")
 
     def __init__(self, decision: Decision) -> None:
         self.decision = decision
         self.digest = decision.digest
         self.rules = tuple(one.rule for one in decision.asks)
+        self.asked = asked(decision)
 
     @property
     def text(self) -> str:
         """The question as a person reads it, with deceptive characters made visible."""
         return render(self.decision)
+
+
+def asked(decision: Decision) -> frozenset[tuple[int, str]]:
+    """The ask rules that have to be satisfied, by layer and id."""
+    return frozenset((one.layer_index, one.rule) for one in decision.asks)
 
 
 #: Answers a request: ``True`` approves, anything else refuses. May be async.

@@ -107,15 +107,28 @@ class Session:
 
         The result is what the agent gets to see: text, bytes, or any nesting of JSON-like values. Where neither is
         given, nobody knows what the agent saw, and from here on only the user's and the policy's values are trusted.
+
+        Raises:
+            ValueError: the call was judged in another session.
         """
+        self._mine(decision)
         if error is not None:
-            self.engine.settle(decision, "error", error if result is UNSEEN else [result, str(error)])
+            self.engine.settle(decision, "error", error if result is UNSEEN else [result, error])
         else:
             self.engine.settle(decision, ending_of(result), result)
 
     def cancel(self, decision: Decision) -> None:
-        """Say that an authorized call did not run: what it was charged is given back."""
+        """Say that an authorized call did not run: what it was charged is given back.
+
+        Raises:
+            ValueError: the call was judged in another session.
+        """
+        self._mine(decision)
         self.engine.settle(decision, "not run")
+
+    def _mine(self, decision: Decision) -> None:
+        if decision.session != self.id:
+            raise ValueError("this call was judged in another session")
 
     def child(self, *, agent: Agent | str, facts: Mapping[str, Any] | None = None) -> Session:
         """The session of a sub-agent: it may do what both it and this session may.
@@ -150,23 +163,21 @@ class Session:
 
 
 def ending_of(result: Any) -> str:
-    """How a call ended by its result: a process that failed, or a reply that says it is an error, is one.
+    """How a call ended by its result: ``ok``, ``error``, or ``unknown``.
 
-    Known are ``returncode`` and ``exit_code``, as attribute or in a map, and ``isError`` of MCP. A result that cannot
-    be asked is no success.
+    Known are exit statuses (``returncode``, ``exit_code``, ``exitCode``, as attribute or in a map) and ``isError`` of
+    MCP. A status that is no number is not known, and neither is the end of what was not shown or cannot be asked.
     """
+    if result is UNSEEN:
+        return "unknown"
     try:
-        return "error" if _failed(result) else "ok"
+        for name in ("returncode", "exit_code", "exitCode", "isError", "is_error"):
+            there = name in result if isinstance(result, Mapping) else hasattr(result, name)
+            value = (result[name] if isinstance(result, Mapping) else getattr(result, name)) if there else 0
+            if type(value) not in {int, bool}:
+                return "unknown"
+            if value:
+                return "error"
     except Exception:
-        return "error"
-
-
-def _failed(result: Any) -> bool:
-    for name in ("returncode", "exit_code"):
-        code = result.get(name) if isinstance(result, Mapping) else getattr(result, name, None)
-        if isinstance(code, int) and not isinstance(code, bool) and code != 0:
-            return True
-    return any(
-        (result.get(name) if isinstance(result, Mapping) else getattr(result, name, None)) is True
-        for name in ("isError", "is_error")
-    )
+        return "unknown"
+    return "ok"

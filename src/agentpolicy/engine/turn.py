@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from agentpolicy.compiler.runtime import MarkRow
-from agentpolicy.effects.effect import Effect, ExecEffect
+from agentpolicy.effects.effect import FileEffect
 from agentpolicy.engine import counting, files
-from agentpolicy.engine.head import Head
-from agentpolicy.engine.memory import SESSION_SECONDS, UNSEEN, StateError
-from agentpolicy.engine.provenance import Seen, identifiers, is_from, seen_in
-from agentpolicy.engine.situation import Situation
+from agentpolicy.engine.head import KEEP, MOST_OPEN, Head
+from agentpolicy.engine.memory import UNSEEN, StateError
+from agentpolicy.engine.provenance import Seen, identifiers, seen_in
 from agentpolicy.engine.view import View, place_of
 from agentpolicy.stores import Change
 
-#: What a mark may become: set, cleared, or what it was.
-KEEP: Final = "keep"
+#: What may become of a mark: values, or what it was.
 Outcomes = frozenset[Any]
-#: Words in a tool's name, and arguments, that say that a file is changed in part.
-_PARTLY: Final = frozenset({"append", "edit", "insert", "patch", "replace", "update", "add", "modify", "undo"})
-_PARTLY_ARGUMENTS: Final = frozenset(
-    {"old_str", "new_str", "old_string", "new_string", "insert_line", "patch", "append", "offset", "edits", "diff"}
+#: Words in the name of a tool that writes a file, one in an argument that holds all of it, and those that say that it
+#: is only changed. A tool is taken to replace a file where the first two are there and none of the last.
+_WRITES: Final = frozenset({"write", "save", "create", "overwrite", "put", "store"})
+_CONTENTS: Final = frozenset({"content", "contents", "text", "data", "body", "file_text", "new_content"})
+_PARTLY: Final = frozenset(
+    """append add edit insert patch replace update modify undo prepend diff apply mode position line lines offset range
+    edits old new start end chmod touch""".split()
 )
+_WORDS: Final = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])").findall
 
 
 class Turn(View):
@@ -31,7 +34,7 @@ class Turn(View):
     # --- letting a call go -----------------------------------------------------------------
 
     def let_through(self, call_id: str, *, origin: str, awaited: bool, approved: bool) -> bool:
-        """Charge, set marks, and note the call as under way; False where somebody was faster.
+        """Charge the call and note it as under way; False where somebody was faster.
 
         Args:
             call_id: the decision's id.
@@ -40,172 +43,157 @@ class Turn(View):
             approved: whether a person agreed to the call.
 
         Raises:
-            StateError: the store cannot answer.
+            StateError: the store cannot answer, or too many calls are under way.
         """
         head = self.head().copy()
+        if len(head.open) >= MOST_OPEN:
+            raise StateError(f"{MOST_OPEN} calls of this session were let go and nobody has said how they ended")
         head.time = self._now
-        was: dict[str, bool | None] = {}
-        may: dict[str, list[bool]] = {}
-        changes: dict[str, Outcomes] = {}
-        origins: frozenset[str] = frozenset()
+        changes: dict[str, list[Any]] = {}
+        for key, value in self.plan():
+            changes.setdefault(key, []).append(value)
+        brought: frozenset[str] = frozenset()
         for effect in self.effects:
-            self.judging(effect)
-            for row in self.policy.marks:
-                outcome = self._outcome(row, effect)
-                if outcome is None:
-                    continue
-                if row.waits:
-                    may.setdefault(row.key, []).append(not row.clear)
-                else:
-                    changes[row.key] = _after(changes.get(row.key), outcome)
-            carried = self.carried(effect)
-            origins |= carried.origins
-            for key, sure in carried.marks.items():
-                changes[key] = _after(changes.get(key), frozenset({True} if sure else {True, KEEP}))
-        for key, outcome in changes.items():
-            was[key] = self.settled(key)
-            self._set(head, key, outcome, call_id)
-        charges, writes = self._charges()
-        writes += self._written(head)
+            brought |= self.carried(effect).origins
+        charges, waiting, writes = self._charges()
+        seen = origin if brought <= {origin} else "untrusted"
+        head.open[call_id] = {
+            "changes": changes,
+            "counts": charges,
+            "bytes": waiting,
+            "seen": seen,
+            "awaited": awaited,
+        }
+        writes += self._written(head, brought, origin)
         if approved:
             self._approve(head)
-        seen = origin if origins <= {origin} else "untrusted"
-        head.begin(call_id, {"was": was, "may": may, "counts": charges, "seen": seen, "awaited": awaited})
         return self.memory.write(head, writes)
 
-    def _outcome(self, row: MarkRow, effect: Effect) -> Outcomes | None:
-        """What a mark's line makes of an effect; None where it does not speak of it."""
-        value = row.value(effect, self.situation)
-        if value is False:
-            return None
-        wanted = not row.clear
-        return frozenset({wanted} if value else {wanted, KEEP})
-
-    def _set(self, head: Head, key: str, outcome: Outcomes, call_id: str) -> None:
-        """Give a mark its new value: unknown where there is more than one."""
-        before = head.settled(key, self._now, back=self._back)
-        values = {before if one == KEEP else one for one in outcome}
-        if values == {before}:
-            if before is True and True in outcome:
-                head.marks[key] = (1, self._until(key), call_id)  # it lasts anew
-            return
-        if values == {False}:
-            head.marks.pop(key, None)
-        else:
-            head.marks[key] = (1 if values == {True} else 0, self._until(key), call_id)
-
-    def _until(self, key: str) -> float | None:
-        """When a mark that is set now goes: the longest that any line says."""
-        lasting = [row.seconds for row in self.policy.marks if row.key == key and not row.clear]
-        if not lasting or None in lasting:
-            return None
-        return self._now + max(one for one in lasting if one is not None)
-
-    def _charges(self) -> tuple[list[tuple[str, float, float]], list[Change]]:
-        """What is charged, and the windows with it."""
-        charges: list[tuple[str, float, float]] = []
-        windows: dict[str, tuple[counting.Window, int | None]] = {}
-        self._pending = {}
+    def _charges(self) -> tuple[list[tuple[str, int | None, float, float]], list[tuple[str, int | None]], list[Change]]:
+        """What is charged now, what is charged for what comes back, and the windows."""
+        amounts: dict[tuple[str, int | None], float] = {}
+        waiting: dict[tuple[str, int | None], None] = {}
         for effect in self.effects:
-            self.judging(effect)
             for quota in self.policy.quotas.values():
-                if not quota.counts(effect, self.situation):
+                if not self.counts(quota, effect):
                     continue
-                name, amount = self.counted_under(quota, effect), counting.amount_of(quota, effect, self.sent())
-                if name is None or amount is None:
-                    continue
-                window = windows[name][0] if name in windows else self.window(name)[1]
-                windows[name] = (window.charged(quota, self._now, amount), quota.seconds)
-                charges.append((name, self._now, amount))
-            self.count(effect)
-        return charges, [self._window_change(name, *found) for name, found in windows.items()]
+                amount = counting.amount_of(quota, effect, self.sent())
+                for name in self.counted_under(quota, effect) or ():
+                    if amount:
+                        amounts[name, quota.seconds] = amounts.get((name, quota.seconds), 0.0) + amount
+                    if quota.kind != "limit" and quota.of in {"in", "bytes"}:
+                        waiting[name, quota.seconds] = None
+        writes = [
+            self._window_change(name, seconds, self.window(name)[1].charged(seconds, self._now, amount))
+            for (name, seconds), amount in amounts.items()
+        ]
+        charges = [
+            (name, seconds, self.window(name)[1].moment_of(self._now), amount)
+            for (name, seconds), amount in amounts.items()
+        ]
+        return charges, list(waiting), writes
 
-    def _window_change(self, name: str, window: counting.Window, seconds: int | None) -> Change:
-        # What is counted by agent, user or machine without a window is never forgotten.
-        lasts = SESSION_SECONDS if name.startswith("count:session:") else None
-        ttl = lasts if seconds is None else max(seconds * 2, 60)
-        return Change(name, self.window(name)[0], window.dump(), ttl)
-
-    def _written(self, head: Head) -> list[Change]:
-        """What files carry after the call."""
-        if not self.policy.carries or not any(one.action in {"fs.write", "fs.delete"} for one in self.effects):
-            return []
-        marks = {
-            key: state is True
-            for key in head.marks
-            if (state := head.settled(key, self._now, back=self._back)) is not False
-        }
-        carries = files.Carried(marks, self._origins_written())
-        version, known = self.carrying()
-        found = files.written(known, self.effects, carries, whole=self._replaces())
-        if found == known:
-            return []
-        if len(found) > files.MOST_FILES:
-            raise StateError(f"more than {files.MOST_FILES} files carry marks or text that is not trusted")
-        return [Change(files.KEY, version, files.dump(found), None)]
-
-    def _origins_written(self) -> frozenset[str]:
-        """Where what is written comes from: what commands write is whatever they were given."""
-        if not self.policy.reads_sources:
-            return frozenset()
-        if self._runs() or self.unobserved():
-            return frozenset({"untrusted"})
-        shape = self.policy.tools.get(self.call.tool)
-        names = set() if shape is None else {one for action, one, _, _ in shape.steps if action.startswith("fs")}
-        values = [value for name, value in dict(self.call.args).items() if name not in names]
-        sightings = self.sightings()
-        return frozenset(
-            origin for origin in ("untrusted", *self.policy.labels) if is_from(values, origin, sightings) is not False
-        )
-
-    def _runs(self) -> bool:
-        return any(isinstance(effect, ExecEffect) for effect in self.effects)
-
-    def _replaces(self) -> bool:
-        """Whether what the call writes takes the place of all that was there."""
-        words = {*self.call.tool.lower().replace("-", "_").replace("/", "_").split("_")}
-        given = {name for name, value in dict(self.call.args).items() if value is not None}
-        return not self._runs() and not words & _PARTLY and not given & _PARTLY_ARGUMENTS
+    def _window_change(self, name: str, seconds: int | None, window: counting.Window) -> Change:
+        return Change(name, self.window(name)[0], window.dump(), counting.kept_for(name, seconds))
 
     def _approve(self, head: Head) -> None:
         if not self.policy.reads_sources:
             return
-        sightings = self.sightings()
+        with self.memory.lock:
+            sightings = self.sightings()
+            for effect in self.effects:
+                if effect.family == "tool":
+                    values = {f"arg.{name}": value for name, value in getattr(effect, "args", {}).items()}
+                else:
+                    values = {name: getattr(effect, name, None) for name in ("host", "path")}
+                for name, value in values.items():
+                    if value is not None:
+                        found = [sightings.fingerprint(one.form) for one in identifiers(value)]
+                        head.approve(place_of(effect, name), found)
+
+    # --- files ---------------------------------------------------------------------------------
+
+    def _written(self, head: Head, brought: frozenset[str], origin: str) -> list[Change]:
+        """What files carry once the call may have written them; nothing is forgotten before it has ended well."""
+        if not self.policy.carries or not any(one.action == "fs.write" for one in self.effects):
+            return []
+        carries = self._carries(head, brought, origin)
+        version, known = self.carrying()
+        found = known.written(self.effects, carries)
+        if found is known:
+            return []
+        if len(found.files) > files.MOST_FILES:
+            raise StateError(f"more than {files.MOST_FILES} files carry marks or text that is not trusted")
+        return [Change(files.KEY, version, found.dump(), None)]
+
+    def _carries(self, head: Head, brought: frozenset[str], origin: str) -> files.Carried:
+        """What a file that is written now carries: marks that make answers stricter, and where its text comes from.
+
+        Having a mark that makes answers laxer is nothing that a file could bring.
+        """
+        uses = {row.key: row.use for row in self.policy.marks}
+        marks: dict[str, bool] = {}
+        for key, use in uses.items():
+            state = head.mark(key, self._now, back=self._back)
+            if use != "lax" and state is not False:
+                marks[key] = state is True and use == "strict"
+        return files.Carried(marks, self._origins_written(brought, origin))
+
+    def _origins_written(self, brought: frozenset[str], origin: str) -> frozenset[str]:
+        """Where what is written comes from. What commands and downloads write is whatever they were given."""
+        if not self.policy.reads_sources:
+            return frozenset()
+        others = {effect.family for effect in self.effects} - {"fs", "tool"}
+        if others or self.unobserved():
+            return frozenset({"untrusted"})
+        found = set(brought)
+        if any(effect.action == "fs.read" for effect in self.effects):
+            found.add(origin)
+        shape = self.policy.tools.get(self.call.tool)
+        names = set() if shape is None else {one for action, one, _, _ in shape.steps if action.startswith("fs")}
+        values = {name: value for name, value in dict(self.call.args).items() if name not in names}
+        with self.memory.lock:
+            if self.sightings().overflow:
+                return frozenset({"untrusted"})
+        for effect in self.effects[:1]:
+            for name, value in values.items():
+                traced = self.trace(effect, f"written:{name}", value)
+                found |= {one for one in ("untrusted", *self.policy.labels) if traced.is_from(one) is not False}
+        return frozenset(found - {"trusted"})
+
+    def _clean(self, head: Head, entry: Mapping[str, Any]) -> list[str]:
+        """The files that carry nothing any more once the call has ended well: deleted, or written whole and clean."""
+        names: list[str] = []
+        whole = self._replaces() and not self._carries(head, frozenset(), entry["seen"])
         for effect in self.effects:
-            if effect.family == "tool":
-                for name, value in getattr(effect, "args", {}).items():
-                    found = [sightings.fingerprint(one.form) for one in identifiers(value)]
-                    if found:
-                        head.approve(place_of(effect, f"arg.{name}"), found)
+            if not isinstance(effect, FileEffect) or not effect.implied or effect.possible or effect.many:
+                continue
+            gone = effect.action == "fs.delete" or (effect.action == "fs.write" and whole)
+            if gone and effect.resolved is not None and effect.path == effect.resolved:
+                names.append(effect.resolved)
+        return names
+
+    def _replaces(self) -> bool:
+        """Whether what the call writes takes the place of all that was there."""
+        words = {word.lower() for word in _WORDS(self.call.tool)}
+        given = {name for name, value in dict(self.call.args).items() if value is not None}
+        parts = {word.lower() for name in given - _CONTENTS for word in _WORDS(name)}
+        only_files = all(effect.family in {"fs", "tool"} for effect in self.effects)
+        return only_files and bool(words & _WRITES) and bool(given & _CONTENTS) and not (words | parts) & _PARTLY
 
     # --- when it has ended -------------------------------------------------------------------
 
-    def again(self, situation: Situation) -> Turn:
+    def again(self) -> Turn:
         """The same call once more, on the session as it is now."""
-        other = Turn(self.memory, self.policy, self.call, self._agent, self._user)
-        other.begin(self.effects, situation.remembering(other))
+        other = Turn(self.memory, self.policy, self.call)
+        other.begin(self.effects, [where.remembering(other) for where in self.situations])
         return other
 
     def ended_with(self, call_id: str, ended: str, shown: Any) -> bool:
-        """Note how the call ended, and what came back; False where somebody was faster.
+        """Note how the call ended: ``ok``, ``error``, ``unknown`` or ``not run``, and what came back.
 
-        Raises:
-            StateError: the store cannot answer.
-        """
-        seen: Seen | None = None
-        if shown is not UNSEEN and self.policy.reads_sources:
-            seen = seen_in(shown, key=self.memory.secret())
-        received = 0 if shown is UNSEEN else counting.size_of(shown)
-        return self.settle(call_id, ended, received, seen)
-
-    def settle(self, call_id: str, ended: str, received: int, seen: Seen | None) -> bool:
-        """Note how the call ended; False where somebody was faster.
-
-        Args:
-            call_id: the decision's id.
-            ended: ``ok``, ``error`` or ``not run``.
-            received: how many bytes came back.
-            seen: what the result holds; None where it was not shown.
+        Returns:
+            False where somebody was faster.
 
         Raises:
             StateError: the store cannot answer.
@@ -213,59 +201,115 @@ class Turn(View):
         head = self.head().copy()
         head.time = self._now
         entry = head.open.pop(call_id, None)
-        self._head = head  # its own changes are settled to it
+        self._head = head  # what the call itself may change is settled here
         if ended == "not run":
-            return entry is None or self._undo(head, call_id, entry)
-        self.ended = ended
+            return entry is None or self._undo(head, entry)
         changes: list[Change] = []
         if entry is not None:
-            outcomes: dict[str, Outcomes] = {}
-            for effect in self.effects:
-                self.judging(effect)
-                for row in self.policy.marks:
-                    outcome = self._outcome(row, effect) if row.waits else None
-                    if outcome is not None:
-                        outcomes[row.key] = _after(outcomes.get(row.key), outcome)
-            for key, outcome in outcomes.items():
-                self._set(head, key, outcome, call_id)
-            changes += self._received(received)
-        if self.policy.reads_sources:
-            origin = "untrusted" if entry is None else entry["seen"]
-            if seen is not None:
-                if origin != "untrusted":
-                    # What a result says back of its own call vouches for nothing.
-                    seen = seen.without(seen_in([self.call.args, self.call.target], key=self.memory.secret()))
-                changes += self.memory.texts(head, self.policy, origin, seen)
-            elif origin != "trusted":
-                head.lost = True
+            self.ended = ended
+            self._settle_marks(head)
+            changes += self._received(entry, 0.0 if shown is UNSEEN else shown)
+            if ended == "ok" and self.policy.carries:
+                changes += self._forgotten(self._clean(head, entry))
+        origin = "untrusted" if entry is None else entry["seen"]
+        if not self.policy.reads_sources or shown is UNSEEN:
+            head.lost = head.lost or origin != "trusted"
+        else:
+            changes += self.memory.texts(head, self.policy, origin, self._seen(shown, origin))
         return self.memory.write(head, changes)
 
-    def _received(self, received: int) -> list[Change]:
-        """Bytes that came back, charged to what counts them."""
-        windows: dict[str, tuple[counting.Window, int | None]] = {}
-        for effect in self.effects:
-            for quota in self.policy.quotas.values():
-                if quota.kind == "limit" or quota.of not in {"in", "bytes"} or not received:
-                    continue
-                if quota.counts(effect, self.situation) and (name := self.counted_under(quota, effect)) is not None:
-                    window = windows[name][0] if name in windows else self.window(name)[1]
-                    windows[name] = (window.charged(quota, self._now, received), quota.seconds)
-        return [self._window_change(name, *found) for name, found in windows.items()]
+    def _seen(self, shown: Any, origin: str) -> Seen:
+        secret = self.memory.secret()
+        seen = seen_in(shown, key=secret)
+        if origin == "untrusted":
+            return seen
+        # What a result says back of its own call vouches for nothing.
+        return seen.without(seen_in([self.call.args, self.call.target], key=secret))
 
-    def _undo(self, head: Head, call_id: str, entry: Mapping[str, Any]) -> bool:
-        """Give back what was charged, and take back the marks that nobody else has set since."""
-        for key, before in entry["was"].items():
-            mark = head.marks.get(key)
-            if mark is None or mark[2] == call_id:
-                if before is False:
-                    head.marks.pop(key, None)
-                elif mark is not None or before is not None:
-                    head.marks[key] = (1 if before else 0, self._until(key), call_id)
-        windows: dict[str, counting.Window] = {}
-        for name, moment, amount in entry["counts"]:
-            known = windows[name] if name in windows else self.window(name)[1]
-            windows[name] = known.given_back(moment, amount)
-        changes = [Change(name, self.window(name)[0], found.dump(), SESSION_SECONDS) for name, found in windows.items()]
+    def _settle_marks(self, head: Head) -> None:
+        """Give marks their new values: first those that hang on no other, then the rest, which see them."""
+        rows = self.policy.marks
+        self._apply(head, [row for row in rows if not row.hangs], carried=True)
+        hanging = [row for row in rows if row.hangs]
+        if hanging:
+            if len(self.effects) > 1:
+                # Nobody knows in which order the effects of one call came.
+                self._unsettled = frozenset(key for key, _ in self.plan())
+            self._apply(head, hanging, carried=False)
+
+    def _apply(self, head: Head, rows: Sequence[MarkRow], *, carried: bool) -> None:
+        outcomes: dict[str, Outcomes] = {}
+        matched: dict[str, list[MarkRow]] = {}
+        for effect in self.effects:
+            for row in rows:
+                value = self.speaks_of(row, effect)
+                if value is not False:
+                    wanted = not row.clear
+                    outcome = frozenset({wanted} if value else {wanted, KEEP})
+                    outcomes[row.key] = _after(outcomes.get(row.key), outcome)
+                    matched.setdefault(row.key, []).append(row)
+            for key, sure in (self.carried(effect).marks if carried else {}).items():
+                outcomes[key] = _after(outcomes.get(key), frozenset({True} if sure else {True, KEEP}))
+        for key, outcome in outcomes.items():
+            self._set(head, key, outcome, [row for row in matched.get(key, ()) if not row.clear])
+
+    def _set(self, head: Head, key: str, outcome: Outcomes, rows: Sequence[MarkRow]) -> None:
+        """Give a mark its new value: unknown where there is more than one."""
+        before = self.settled(key, head)
+        values = {before if one == KEEP else one for one in outcome}
+        if values == {before} and outcome != frozenset((True,)):
+            return
+        if values == {False}:
+            head.marks.pop(key, None)
+            return
+        sure, until = self._lasting(key, rows)
+        if values != {True} and key in head.marks:
+            # What may still be set as it was lasts as long as it did.
+            before_until = head.marks[key][2]
+            until = None if until is None or before_until is None else max(until, before_until)
+        head.marks[key] = (1 if values == {True} else 0, sure, until)
+
+    def _lasting(self, key: str, rows: Sequence[MarkRow]) -> tuple[float | None, float | None]:
+        """Until when a mark that is set now is surely there, and until when it may be.
+
+        A mark that makes answers stricter lasts as long as any line says that set it, one that makes them laxer as
+        short.
+        """
+        seconds = [row.seconds for row in rows] or [None]
+        known = [one for one in seconds if one is not None]
+        longest = None if len(known) < len(seconds) else self._now + max(known)
+        shortest = self._now + min(known) if known else None
+        use = next((row.use for row in self.policy.marks if row.key == key), "both")
+        if use == "strict":
+            return longest, longest
+        return (shortest, shortest) if use == "lax" else (shortest, longest)
+
+    def _received(self, entry: Mapping[str, Any], shown: Any) -> list[Change]:
+        """Bytes that came back, charged to what counts them."""
+        if not entry["bytes"]:
+            return []
+        size = counting.size_of(shown)
+        if not size:
+            return []
+        return [
+            self._window_change(name, seconds, self.window(name)[1].charged(seconds, self._now, size))
+            for name, seconds in entry["bytes"]
+        ]
+
+    def _forgotten(self, names: Iterable[str]) -> list[Change]:
+        names = list(names)
+        if not names:
+            return []
+        version, known = self.carrying()
+        found = known.without(names)
+        return [] if found is known else [Change(files.KEY, version, found.dump(), None)]
+
+    def _undo(self, head: Head, entry: Mapping[str, Any]) -> bool:
+        """Give back what was charged; marks change only when a call has ended."""
+        changes: list[Change] = []
+        for name, seconds, moment, amount in entry["counts"]:
+            window = self.window(name)[1].given_back(seconds, moment, amount)
+            changes.append(self._window_change(name, seconds, window))
         return self.memory.write(head, changes)
 
 
@@ -273,6 +317,5 @@ def _after(before: Outcomes | None, outcome: Outcomes) -> Outcomes:
     """What two effects of one call together may make of a mark; nobody knows which came last."""
     if before is None:
         return outcome
-    return frozenset(
-        second if second != KEEP else first for first, second in [(a, b) for a in before for b in outcome]
-    ) | frozenset(second if second != KEEP else first for first, second in [(b, a) for a in before for b in outcome])
+    both = [(first, second) for first in before for second in outcome]
+    return frozenset(last if last != KEEP else other for one, two in both for last, other in ((one, two), (two, one)))

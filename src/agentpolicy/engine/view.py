@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from agentpolicy.compiler.runtime import QuotaRow
+from agentpolicy.compiler.runtime import MarkRow, QuotaRow
 from agentpolicy.effects.call import ToolCall
 from agentpolicy.effects.effect import Effect
 from agentpolicy.engine import counting, files
@@ -28,38 +28,33 @@ class View:
     ``failed`` is set where a rule needed something that could not be read: the call must be denied then.
     """
 
-    def __init__(self, memory: Memory, policy: Policy, call: ToolCall, agent: str | None, user: str | None) -> None:
+    def __init__(self, memory: Memory, policy: Policy, call: ToolCall) -> None:
         self.memory = memory
         self.policy = policy
         self.call = call
         self.failed: StateError | None = None
         self.effects: Sequence[Effect] = ()
-        #: how the call ended, once that is known: ``ok`` or ``error``
+        #: in what the call is judged: the session's own, then those of the sessions above it
+        self.situations: Sequence[Situation] = ()
+        #: how the call ended, once that is known: ``ok``, ``error`` or ``unknown``
         self.ended: str | None = None
-        self._agent, self._user = agent, user
-        self._situation: Situation | None = None
         self._head: Head | None = None
         self._now = 0.0
         self._back = False
         self._current: Effect | None = None
-        self._changes: dict[tuple[str, bool], list[Effect]] | None = None
-        self._beside = True  # whether what the call's own effects change is looked at
+        self._plan: dict[tuple[str, bool], list[Effect]] | None = None
+        self._planning = False
+        self._unsettled: frozenset[str] = frozenset()
         self._windows: dict[str, tuple[int, counting.Window]] = {}
         self._pending: dict[str, float] = {}
         self._carrying: tuple[int, files.Carrying] | None = None
-        self._sent: int | None = None
+        self._sent: float | None = None
         self._traces: dict[tuple[str, int], tuple[Trace, Any]] = {}
 
-    def begin(self, effects: Sequence[Effect], situation: Situation) -> None:
-        """Say what is judged, in which situation."""
+    def begin(self, effects: Sequence[Effect], situations: Sequence[Situation]) -> None:
+        """Say what is judged, in which situations."""
         self.effects = effects
-        self._situation = situation
-
-    @property
-    def situation(self) -> Situation:
-        """The situation that rules are asked in."""
-        assert self._situation is not None, "begin() comes first"
-        return self._situation
+        self.situations = situations
 
     # --- what rules ask ---------------------------------------------------------------------
 
@@ -71,11 +66,11 @@ class View:
         """Whether the session has a mark; unknown where another effect of the same call could change that."""
         return self._safely(lambda: self._mark(key))
 
-    def source(self, effect: Effect, attribute: str, value: Any, origin: str) -> bool | None:
-        """Whether a value came from an origin; one that is absent came from nobody, and from nowhere neither."""
+    def source(self, effect: Effect, attribute: str, value: Any, origin: str, absent: bool) -> bool | None:
+        """Whether a value came from an origin. One that is absent came from no text; whose it is nobody knows."""
         if value is None:
-            return False
-        return self._safely(lambda: self._source(effect, attribute, value, origin))
+            return None if origin in {"user", "policy"} and not absent else False
+        return self._safely(lambda: self.trace(effect, attribute, value).is_from(origin))
 
     def within(self, key: str, effect: Effect) -> bool | None:
         """Whether a limit or budget leaves room for an effect."""
@@ -95,19 +90,17 @@ class View:
             return True if spent > quota.amount else None
         return spent + more > quota.amount
 
-    def spent(self, key: str, effect: Effect) -> tuple[float | None, float | None]:
-        """What was spent of a limit, a budget or an ``over``, and what an effect adds; None for what is not known."""
-        return self._safely(lambda: self._spent(self.policy.quotas[key], effect)) or (None, None)
-
     def result(self, effect: Effect) -> str | None:
         """How an effect ended: known for one where the end of the whole call says so."""
         if self.ended == "ok":
             return "ok" if effect.implied else None
-        return (
-            "error"
-            if self.ended == "error" and effect.sole and (effect.family == "exec" or len(self.effects) == 1)
-            else None
-        )
+        one = effect.sole and (effect.family == "exec" or len(self.effects) == 1)
+        return "error" if self.ended == "error" and one else None
+
+    def spent(self, key: str, effect: Effect) -> tuple[float | None, float | None]:
+        """What was spent of a quota, earlier effects of the call included, and what an effect adds; None: unknown."""
+        quota = self.policy.quotas[key]
+        return self._safely(lambda: self._spent(quota, effect)) or (None, None)
 
     def _safely(self, read: Callable[[], T]) -> T | None:
         try:
@@ -135,43 +128,69 @@ class View:
     def unobserved(self) -> bool:
         """Whether the agent may have seen a result that was never shown here."""
         head = self.head()
-        return head.lost or any(not one["awaited"] and one["seen"] != "trusted" for one in head.open.values())
+        under_way = (not one["awaited"] and one["seen"] != "trusted" for one in head.open.values())
+        return head.lost or self.memory.blind or self.memory.unheard or any(under_way)
 
-    def settled(self, key: str) -> bool | None:
-        """Whether a mark is set, whatever calls under way may change."""
-        return self.head().settled(key, self._now, back=self._back)
+    def settled(self, key: str, head: Head) -> bool | None:
+        """Whether a mark is set in a document, whatever calls under way may change."""
+        return head.settled(key, self._now, back=self._back)
+
+    # --- marks --------------------------------------------------------------------------------
 
     def _mark(self, key: str) -> bool | None:
         found = self.head().mark(key, self._now, back=self._back)
-        if not self._beside or len(self.effects) < 2:
+        if found is not True and self.memory.blind:
+            return None  # nobody looked at what was let go
+        if key in self._unsettled and (self._planning or self.ended is not None):
+            return None
+        if self._planning or self.ended is not None or len(self.effects) < 2:
             return found
         if found is not True and self._others(key, True):
             return None
         return None if found is not False and self._others(key, False) else found
 
     def _others(self, key: str, value: bool) -> bool:
-        """Whether another effect of the call may set a mark to a value."""
-        if self._changes is None:
-            self._changes = {}
-            self._beside = False
-            try:
-                for effect in self.effects:
-                    for change in self._may_change(effect):
-                        self._changes.setdefault(change, []).append(effect)
-            finally:
-                self._beside = True
-        found = self._changes.get((key, value), ())
+        """Whether another effect of the call may make something of a mark."""
+        found = self.plan().get((key, value), ())
         return len(found) > 1 or (len(found) == 1 and found[0] is not self._current)
 
-    def _may_change(self, effect: Effect) -> set[tuple[str, bool]]:
-        """The marks that an effect may change, and to what."""
-        found = {
-            (row.key, not row.clear) for row in self.policy.marks if row.value(effect, self.situation) is not False
-        }
-        return found | {(mark, True) for mark in self.carried(effect).marks}
+    def plan(self) -> dict[tuple[str, bool], list[Effect]]:
+        """What the call may make of marks before anything is known of its end, and which effects may.
 
-    def _source(self, effect: Effect, attribute: str, value: Any, origin: str) -> bool | None:
-        return self.trace(effect, attribute, value).is_from(origin)
+        A mark that it may change is unknown to the lines that hang on it.
+        """
+        if self._plan is None:
+            before, self._planning = self._current, True
+            try:
+                while True:
+                    found = self._planned()
+                    changed = frozenset(key for key, value in found if self.settled(key, self.head()) is not value)
+                    if changed <= self._unsettled or not any(row.hangs for row in self.policy.marks):
+                        break
+                    self._unsettled |= changed
+            finally:
+                self._current, self._planning, self._unsettled = before, False, frozenset()
+            self._plan = found
+        return self._plan
+
+    def _planned(self) -> dict[tuple[str, bool], list[Effect]]:
+        found: dict[tuple[str, bool], list[Effect]] = {}
+        for effect in self.effects:
+            changes = {
+                (row.key, not row.clear): None for row in self.policy.marks if self.speaks_of(row, effect) is not False
+            }
+            changes.update({(mark, True): None for mark in self.carried(effect).marks})
+            for change in changes:
+                found.setdefault(change, []).append(effect)
+        return found
+
+    def speaks_of(self, row: MarkRow, effect: Effect) -> bool | None:
+        """Whether a line of a mark speaks of an effect, in any of the situations."""
+        self._current = effect
+        values = [row.value(effect, where) for where in self.situations]
+        return True if True in values else None if None in values else False
+
+    # --- values -------------------------------------------------------------------------------
 
     def trace(self, effect: Effect, attribute: str, value: Any) -> Trace:
         """Where each identifier of a value came from.
@@ -184,31 +203,40 @@ class View:
         found = self._traces.get(key)
         if found is None:
             head = self.head()
-            sightings = self.memory.sightings(head, self.policy)
             approved = frozenset(head.approved.get(key[0], ()))
-            unobserved = sightings.overflow or self.unobserved()
-            traced = trace(value, sightings, unobserved=unobserved, approved=approved.__contains__)
+            with self.memory.lock:
+                sightings = self.sightings()
+                unobserved = sightings.overflow or self.unobserved()
+                traced = trace(value, sightings, unobserved=unobserved, approved=approved.__contains__)
             found = self._traces[key] = (traced, value)
         return found[0]
 
     def sightings(self) -> Sightings:
-        """Every text that the session has seen."""
+        """Every text that the session has seen; to be used under the memory's lock."""
         return self.memory.sightings(self.head(), self.policy)
 
     # --- counting -----------------------------------------------------------------------------
 
     def _spent(self, quota: QuotaRow, effect: Effect) -> tuple[float | None, float | None]:
-        """What was spent of a quota, earlier effects of the call included, and what an effect adds."""
         self.head()
-        name = self.counted_under(quota, effect)
-        if name is None:
+        names = self.counted_under(quota, effect)
+        if names is None or self.memory.blind:
             return None, None
-        spent = self.window(name)[1].total(quota.seconds, self._now) + self._pending.get(name, 0)
+        spent = max(
+            self.window(name)[1].total(quota.seconds, self._now) + self._pending.get(name, 0.0) for name in names
+        )
         return spent, counting.amount_of(quota, effect, self.sent())
 
-    def counted_under(self, quota: QuotaRow, effect: Effect) -> str | None:
-        """The name in the store under which an effect is counted."""
-        return counting.counted_under(quota, effect, self.call, self.memory.name, self._agent, self._user)
+    def counted_under(self, quota: QuotaRow, effect: Effect) -> tuple[str, ...] | None:
+        """The names in the store under which an effect is counted."""
+        agents = [where.agent_name for where in self.situations]
+        user = self.situations[0].user_name
+        return counting.counted_under(quota, effect, self.call, self.memory.name, agents, user)
+
+    def counts(self, quota: QuotaRow, effect: Effect) -> bool:
+        """Whether an effect is counted, in any of the situations."""
+        self._current = effect
+        return any(quota.counts(effect, where) for where in self.situations)
 
     def window(self, name: str) -> tuple[int, counting.Window]:
         """What was charged under a name, with its version in the store."""
@@ -217,7 +245,7 @@ class View:
             found = self._windows[name] = self.memory.window(name)
         return found
 
-    def sent(self) -> int:
+    def sent(self) -> float:
         """How many bytes the call may send."""
         if self._sent is None:
             self._sent = counting.bytes_out(self.call)
@@ -225,11 +253,14 @@ class View:
 
     def count(self, effect: Effect) -> None:
         """Take an effect that was judged into account for those behind it."""
+        self._safely(lambda: self._count(effect))
+
+    def _count(self, effect: Effect) -> None:
         for quota in self.policy.quotas.values():
-            if quota.counts(effect, self.situation):
-                name, amount = self.counted_under(quota, effect), counting.amount_of(quota, effect, self.sent())
-                if name is not None and amount is not None:
-                    self._pending[name] = self._pending.get(name, 0) + amount
+            if self.counts(quota, effect):
+                amount = counting.amount_of(quota, effect, self.sent())
+                for name in (self.counted_under(quota, effect) or ()) if amount is not None else ():
+                    self._pending[name] = self._pending.get(name, 0.0) + (amount or 0.0)
 
     # --- files --------------------------------------------------------------------------------
 
@@ -238,7 +269,7 @@ class View:
         if self._carrying is None:
             [(version, value)] = self.memory.read([files.KEY])
             try:
-                self._carrying = (version, files.read(value))
+                self._carrying = (version, files.Carrying.read(value))
             except ValueError as error:
                 raise StateError(str(error)) from error
         return self._carrying
@@ -247,7 +278,7 @@ class View:
         """What an effect brings back that was written earlier."""
         if not self.policy.carries or effect.action != "fs.read":
             return files.NOTHING
-        return files.carried(effect, self.carrying()[1])
+        return self.carrying()[1].by(effect)
 
 
 def place_of(effect: Effect, attribute: str) -> str:

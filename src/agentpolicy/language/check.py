@@ -341,9 +341,10 @@ class LayerReader:
 
     def _by(self, window: t.Unit | t.Name | None, per: t.Ref | None, attributes: Attributes) -> str | c.Attribute:
         """What is counted by: ``session`` where nothing is said."""
-        name = per.text if per is not None else window.text if isinstance(window, t.Name) else "session"
-        if per is None or name in PER:
-            return name
+        if per is None and isinstance(window, t.Name):
+            per = t.Ref((window.text,), window.span)
+        if per is None or per.text in PER:
+            return "session" if per is None else per.text
         return self._conditions.counted(per, attributes, per=True) or "session"
 
     def _clauses(self, rule: t.Rule) -> str | None:
@@ -409,16 +410,8 @@ class LayerReader:
             )
 
     def _window(self, window: t.Unit | t.Name) -> None:
-        if isinstance(window, t.Unit):
-            if window.unit not in DURATIONS:
-                self._add("AP213", f"`{window.unit}` is no unit of time", window.span, help="units are s, m, h and d")
-        elif window.text not in PER:
-            self._add(
-                "AP308",
-                f"nothing is counted per `{window.text}`",
-                window.span,
-                help=suggestion(window.text, PER, "a duration, or one of " + ", ".join(PER)),
-            )
+        if isinstance(window, t.Unit) and window.unit not in DURATIONS:
+            self._add("AP213", f"`{window.unit}` is no unit of time", window.span, help="units are s, m, h and d")
 
     def _amount(self, amount: t.Unit | t.Number, of: t.Ref | None, span: t.Span) -> None:
         if isinstance(amount, t.Unit) and amount.unit not in SIZES:

@@ -259,6 +259,18 @@ class CheckedRule:
     quotas: tuple[Quota, ...] = ()
 
 
+def quota_key(prefix: str, rule: CheckedRule, at: int) -> str:
+    """The name under which a rule's clause is counted: it outlives changes elsewhere, and of its amount."""
+
+    def about(quota: Quota) -> str:
+        named = [one if isinstance(one, str) else "." + one.name for one in (quota.of, quota.per)]
+        return ":".join([quota.kind, *named])
+
+    mine = about(rule.quotas[at])
+    before = sum(about(one) == mine for one in rule.quotas[:at])
+    return f"{prefix}{rule.id}:{mine}" + (f":{before}" if before else "")
+
+
 @frozen
 class CheckedMark:
     """``mark NAME on MATCH [for DURATION]`` or ``clear NAME on MATCH``; ``duration`` in seconds."""
@@ -311,6 +323,8 @@ class Layer:
     proofs: tuple[CheckedProof, ...]
     missing: tuple[Missing, ...]
     marks: tuple[CheckedMark, ...] = ()
+    #: the name under which sessions keep what is this layer's: another one for each layer of a policy
+    key: str = ""
 
 
 @frozen

@@ -6,6 +6,8 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path, PurePath
 
+from attrs import evolve
+
 from agentpolicy.language import tree as t
 from agentpolicy.language.check import LayerReader
 from agentpolicy.language.checked import Layer, Place, Program
@@ -73,7 +75,7 @@ def check_program(names: Sequence[str], read: Reader = read_source) -> tuple[Pro
         good = loader.layers(path, layers) and good
     if not good:
         return None, findings
-    program = Program(tuple(layers), tuple(loader.sources.items()))
+    program = Program(tuple(_keyed(layers)), tuple(loader.sources.items()))
     _across_layers(program, findings)
     return program, findings
 
@@ -197,6 +199,17 @@ class _Loader:
 
 def _key(path: str) -> str:
     return os.path.realpath(path)
+
+
+def _keyed(layers: Iterable[Layer]) -> list[Layer]:
+    """The layers with the names under which sessions keep what is theirs: of two of one name the outer has it."""
+    found: list[Layer] = []
+    taken: dict[str, int] = {}
+    for layer in layers:
+        taken[layer.name] = taken.get(layer.name, 0) + 1
+        again = taken[layer.name]
+        found.append(evolve(layer, key=layer.name if again == 1 else f"{layer.name}#{again}"))
+    return found
 
 
 def _across_layers(program: Program, findings: Findings) -> None:

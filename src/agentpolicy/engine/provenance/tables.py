@@ -51,11 +51,13 @@ class Table:
 
     def grow(self) -> None:
         """Double the slots."""
-        held = [one for one in self.slots if one]
-        self.slots = array("Q", bytes(16 * len(self.slots)))
-        self.count = 0
-        for one in held:
-            self.add(one)
+        # Filled before it takes the old one's place: whoever looks meanwhile finds all that was there.
+        larger = Table()
+        larger.slots = array("Q", bytes(16 * len(self.slots)))
+        for one in self.slots:
+            if one:
+                larger.add(one)
+        self.slots = larger.slots
 
     def dump(self) -> bytes:
         """All of them, packed."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
+from subprocess import CompletedProcess
+from types import SimpleNamespace
 from typing import Any, Final
 
 from agentpolicy.engine.provenance.quantities import canonical_number
@@ -11,6 +13,9 @@ from agentpolicy.engine.provenance.quantities import canonical_number
 #: Values that are looked at in one result.
 _MOST_VALUES: Final = 200_000
 _LISTS: Final = (list, tuple, set, frozenset)
+#: Objects that hold what their attributes say, and modules whose objects say all that they hold as text.
+_NAMED: Final = SimpleNamespace | CompletedProcess
+_WRITTEN: Final = frozenset(["datetime", "decimal", "enum", "fractions", "ipaddress", "pathlib", "uuid", "zoneinfo"])
 
 
 def texts_of(value: object, most: int) -> tuple[list[str], bool]:
@@ -121,4 +126,12 @@ def _fields(value: object) -> Iterable[object] | None:
     found: list[object] = [str(value)] if plain else []
     if isinstance(held, dict) and not isinstance(value, type):
         found.append(held)
-    return found if found or isinstance(value, type) else None
+    if isinstance(value, type | _NAMED) or type(value).__module__ in _WRITTEN:
+        return found
+    return _and_more(found)
+
+
+def _and_more(found: list[object]) -> Iterator[object]:
+    """What was read of an object whose whole nobody knows: properties, tables that are shown in part."""
+    yield from found
+    raise LookupError("an object may say more than was read")

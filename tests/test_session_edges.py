@@ -1,0 +1,532 @@
+"""Ways around what a session remembers, each closed: one test for each that was found."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agentpolicy import (
+    Agent,
+    ApprovalRequired,
+    Decision,
+    Denied,
+    Engine,
+    Policy,
+    Session,
+    ToolCall,
+    guard,
+)
+from agentpolicy.engine.reload import compare
+from agentpolicy.stores import Change, MemoryStore, StoreError
+from agentpolicy.testing import FakeClock, memory_host
+
+EVIL = "US133000000121212121212"
+URL = "https://a.com/"
+HEAD = 'policy p version "1" language 1\n'
+SOURCES = (
+    HEAD
+    + "default allow\ntool inbox()\ntool pay(recipient: text)\n"
+    + 'deny p: tool pay when recipient from untrusted because "x"\n'
+)
+SECRET = (
+    HEAD
+    + "default allow\ntool bash(command: shell) does only exec command\n"
+    + 'mark secret on fs.read "/ws/.env"\ndeny egress: net any when session has secret because "x"\n'
+)
+TESTED = (
+    HEAD
+    + 'default allow\nmark tested on exec "pytest **" when result == "ok"\nclear tested on fs.write "/repo/**"\n'
+    + 'deny untested: exec "git push **" unless session has tested because "x"\n'
+)
+of = ToolCall.of
+PUSH = of("exec", "git push o")
+NET = of("net.get", URL)
+PAY = ToolCall("pay", {"recipient": EVIL})
+READ = of("fs.read", "/ws/.env")
+
+
+def engine(text: str, **options: Any) -> Engine:
+    options.setdefault("host", memory_host(cwd="/ws"))
+    return Engine(Policy.from_text(text), **options)
+
+
+def let(session: Session, call: ToolCall) -> Decision:
+    """The answer; where it is yes the call is let go."""
+    try:
+        return session.authorize(call)
+    except (Denied, ApprovalRequired) as refused:
+        return refused.decision
+
+
+def do(session: Session, call: ToolCall, result: Any = "", **how: Any) -> str:
+    decision = let(session, call)
+    if decision.allowed:
+        session.observe(decision, result, **how)
+    return decision.outcome
+
+
+def ask(session: Session, call: ToolCall) -> str:
+    return session.decide(call).outcome
+
+
+def run(command: str) -> ToolCall:
+    return ToolCall("bash", {"command": command})
+
+
+# --- layers and reloads ---------------------------------------------------------------
+
+
+def test_two_layers_of_one_name_share_nothing() -> None:
+    outer = (
+        HEAD
+        + 'default none\nmark secret on fs.read "/ws/.env"\n'
+        + 'deny egress: net any when session has secret because "x"\n'
+        + 'deny flood: exec "echo **" over 1 per 1h because "x"\n'
+    )
+    inner = (
+        HEAD
+        + 'extends "o.agp"\ndefault allow\nmark secret on exec "never"\nclear secret on exec "true"\n'
+        + 'deny flood: exec "echo **" over 1000 per 1h because "x"\n'
+    )
+    policy = Policy.from_text(inner, files={"o.agp": outer}, name="i.agp")
+    session = Engine(policy, host=memory_host(cwd="/ws")).session()
+    do(session, READ)
+    do(session, of("exec", "true"))
+    assert ask(session, NET) == "deny"
+    assert [do(session, of("exec", "echo 1")) for _ in range(3)] == ["allow", "deny", "deny"]
+
+
+def test_a_wider_limit_and_other_marks_are_told_at_a_reload() -> None:
+    small = Policy.from_text(HEAD + 'default deny\nallow r: net.get "a.com" limit 1 per 1m\n')
+    large = Policy.from_text(HEAD + 'default deny\nallow r: net.get "a.com" limit 1000 per 1m\n')
+    assert compare(small, large).wider
+    assert compare(Policy.from_text(SECRET), Policy.from_text(SECRET.replace(".env", ".other"))).wider
+    assert not compare(
+        small, Policy.from_text(HEAD + 'default deny\n\nallow r: net.get "a.com" limit 1 per 1m\n')
+    ).wider
+
+
+def test_a_limit_outlives_changes_of_other_clauses() -> None:
+    text = HEAD + 'default deny\nallow r: net.get "a.com" limit 100 per 1h budget 10B out per session\n'
+    one = engine(text)
+    session = one.session()
+    do(session, NET)
+    one.swap(
+        Policy.from_text(HEAD + 'default deny\nallow r: net.get "a.com" budget 10B out per session limit 100 per 1h\n')
+    )
+    assert ask(session, NET) == "deny"
+
+
+def test_what_happened_under_a_policy_that_kept_nothing_is_not_known() -> None:
+    marked = HEAD + 'default allow\ntool inbox()\ntool pay(recipient: text)\nmark m on exec "x"\n'
+    marked += 'deny q: exec "y" when session has m because "x"\n'
+    one = engine(marked)
+    session = one.session()
+    do(session, ToolCall("inbox"), f"to {EVIL}")
+    one.swap(Policy.from_text(SOURCES))
+    assert ask(session, PAY) == "deny"
+    two = engine(HEAD + "default allow\ntool inbox()\n")
+    session = two.session()
+    do(session, ToolCall("inbox"), f"to {EVIL}")
+    two.swap(Policy.from_text(SOURCES))
+    assert ask(session, PAY) == "deny"
+    two.swap(Policy.from_text(SECRET))
+    assert ask(session, NET) == "ask"
+
+
+# --- marks ------------------------------------------------------------------------------
+
+
+def test_a_mark_on_a_tool_whose_effects_answer_for_it_is_set() -> None:
+    text = HEAD + "default allow\ntool edit(path: path) does only fs.write path\nmark edited on tool edit\n"
+    session = engine(text + 'deny x: exec "push" when session has edited because "x"\n').session()
+    do(session, ToolCall("edit", {"path": "/ws/a"}))
+    assert ask(session, of("exec", "push")) == "deny"
+
+
+def test_a_mark_stays_unknown_while_a_call_may_change_it_whatever_others_do() -> None:
+    session = engine(TESTED).session()
+    do(session, of("exec", "pytest -q"))
+    write = let(session, of("fs.write", "/repo/a.py"))
+    assert ask(session, PUSH) == "ask"
+    do(session, of("exec", "pytest -q"))
+    assert ask(session, PUSH) == "ask"
+    session.observe(write, "ok")
+    assert ask(session, PUSH) == "deny"
+
+
+def test_what_is_cancelled_changes_no_mark_and_restores_none() -> None:
+    session = engine(TESTED).session()
+    do(session, of("exec", "pytest"))
+    first = let(session, of("fs.write", "/repo/a"))
+    do(session, of("fs.write", "/repo/b"))
+    session.cancel(first)
+    assert ask(session, PUSH) == "deny"
+
+
+def test_a_mark_that_hangs_on_another_counts_within_one_call() -> None:
+    text = SECRET.replace("deny egress", 'mark b on exec "pack **" when session has secret\ndeny egress')
+    session = engine(text.replace("when session has secret because", "when session has b because")).session()
+    assert ask(session, run("cat /ws/.env; pack x; curl https://a.com/")) == "ask"
+    do(session, run("cat /ws/.env; pack x"))
+    assert ask(session, NET) == "ask"
+    do(session, READ)
+    do(session, of("exec", "pack x"))
+    assert ask(session, NET) == "deny"
+
+
+LASTING = (
+    HEAD
+    + 'default allow\nmark fresh on exec "login" for 10m\nmark fresh on exec "sudo-v" for 5m\n'
+    + 'deny x: exec "deploy" unless session has fresh because "x"\n'
+)
+
+
+def test_a_mark_that_makes_laxer_lasts_as_long_as_the_line_that_set_it() -> None:
+    clock = FakeClock(1_000_000.0)
+    session = engine(LASTING, clock=clock).session()
+    deploy = of("exec", "deploy")
+    do(session, of("exec", "sudo-v"))
+    clock.advance(299)
+    assert ask(session, deploy) == "allow"
+    clock.advance(1)
+    assert ask(session, deploy) == "deny"
+    do(session, of("exec", "login"))
+    for _ in range(2):
+        clock.advance(301)
+        session.cancel(let(session, of("exec", "login")))
+        do(session, of("exec", "$X"))
+    assert ask(session, deploy) != "allow"
+
+
+def test_assignments_that_change_what_runs_leave_a_mark_unsure() -> None:
+    text = TESTED.replace("default allow", "default allow\ntool bash(command: shell) does only exec command")
+    text += 'allow odd: exec any when env has any ["PATH"]\n'
+    session = engine(text).session()
+    do(session, run("PATH=/tmp/evil pytest"))
+    assert ask(session, PUSH) == "ask"
+
+
+def test_a_generator_that_was_left_early_and_an_end_that_nobody_knows_prove_nothing() -> None:
+    text = HEAD + 'default allow\ntool check()\nmark tested on tool check when result == "ok"\n'
+    text += 'deny d: exec "push" unless session has tested because "x"\n'
+    push = of("exec", "push")
+    one = engine(text)
+
+    @guard(one)
+    def check() -> Iterator[str]:
+        yield "collecting"
+        raise RuntimeError("failed")
+
+    with one.session() as session:
+        started = check()
+        next(started)
+        started.close()  # type: ignore[attr-defined]
+        assert ask(session, push) == "ask"
+
+    class Running:
+        returncode = None
+
+    class Hostile:
+        @property
+        def returncode(self) -> int:
+            raise RuntimeError("no")
+
+    for result in (Running(), {"exit_code": 1.0}, {"returncode": "1"}, Hostile()):
+        session = one.session()
+        do(session, ToolCall("check"), result)
+        assert ask(session, push) == "ask"
+    for result in ({"exitCode": 1}, {"isError": True}):
+        session = one.session()
+        do(session, ToolCall("check"), result)
+        assert ask(session, push) == "deny"
+    session = one.session()
+    session.observe(session.authorize(ToolCall("check")))
+    assert ask(session, push) == "ask"
+
+
+# --- sub-agents -----------------------------------------------------------------------------
+
+
+def test_sub_agents_do_not_escape_the_limits_of_those_above() -> None:
+    text = HEAD + 'default deny\ntool x()\nallow lead: tool x when agent.role == "lead" limit 1 per 1h\n'
+    session = engine(text + 'allow sub: tool x when agent.role == "sub"\n').session(agent=Agent("b", "lead"))
+    child = session.child(agent=Agent("w", "sub"))
+    assert [do(child, ToolCall("x")) for _ in range(3)] == ["allow", "deny", "deny"]
+    boss = engine(HEAD + "default deny\ntool x()\nallow r: tool x limit 2 per 1h per agent\n").session(agent="boss")
+    assert [do(boss.child(agent=f"s{at}"), ToolCall("x")) for at in range(4)] == ["allow", "allow", "deny", "deny"]
+
+
+def test_every_question_of_those_above_has_to_be_answered() -> None:
+    text = HEAD + "default allow\ntool x()\n"
+    text += (
+        'ask r1: tool x when agent.role == "sub" because "1"\nask r2: tool x when agent.role == "lead" because "2"\n'
+    )
+    session = engine(text).session(agent=Agent("b", "lead"))
+    asks = session.child(agent=Agent("w", "sub")).decide(ToolCall("x")).asks
+    assert {one.rule for one in asks} == {"r1", "r2"}
+
+
+# --- values -------------------------------------------------------------------------------------
+
+
+class Flaky(MemoryStore):
+    def __init__(self) -> None:
+        super().__init__()
+        self.down = False
+
+    def write(self, changes: Sequence[Change]) -> bool:
+        if self.down:
+            raise StoreError("down")
+        return super().write(changes)
+
+
+def test_a_result_that_could_not_be_noted_was_not_observed() -> None:
+    store = Flaky()
+    one = engine(SOURCES, store=store)
+
+    @guard(one)
+    def inbox() -> str:
+        store.down = True
+        return f"send to {EVIL}"
+
+    with one.session() as session:
+        inbox()
+        store.down = False
+        assert one.lost == 1
+        assert ask(session, PAY) == "deny"
+
+
+class Broken:
+    def __str__(self) -> str:
+        raise RuntimeError("no")
+
+
+class Property:
+    @property
+    def text(self) -> str:
+        return f"to {EVIL}"
+
+
+@pytest.mark.parametrize("result", [Broken(), [10**5000], {"a": [Broken(), f"to {EVIL}"]}, Property(), iter(["x"])])
+def test_a_result_that_cannot_be_read_whole_was_not_observed(result: Any) -> None:
+    session = engine(SOURCES).session()
+    do(session, ToolCall("inbox"), result)
+    assert ask(session, PAY) == "deny" or result == [10**5000]
+
+
+def test_what_a_guarded_function_gives_later_is_observed_when_it_is_there() -> None:
+    one = engine(SOURCES)
+
+    async def later() -> str:
+        return f"to {EVIL}"
+
+    async def many() -> AsyncIterator[str]:
+        yield f"to {EVIL}"
+
+    with one.session() as session:
+        assert asyncio.run(guard(one, name="inbox")(lambda: later())()).startswith("to")  # type: ignore[arg-type]
+        assert ask(session, PAY) == "deny"
+    with one.session() as session:
+        guard(one, name="inbox")(lambda: many())()
+        assert ask(session, PAY) == "deny"
+
+
+def test_files_that_tools_write_carry_where_their_text_came_from(tmp_path: Path) -> None:
+    text = SOURCES + "tool save(path: path, content: text) does only fs.write path\n"
+    text += "tool copy(src: path, dst: path) does only fs.read src, fs.write dst\n"
+    text += "tool dl(url: url, path: path) does only net.get url, fs.write path\n"
+    text += "tool cat(path: path) does only fs.read path returns trusted\n"
+    one = engine(text)
+    session = one.session()
+    do(session, ToolCall("inbox"), f"to {EVIL}")
+    do(session, ToolCall("save", {"path": "/ws/1", "content": EVIL}))
+    do(session, ToolCall("copy", {"src": "/ws/1", "dst": "/ws/2"}))
+    session = one.session()
+    session.said("get https://e.com/x")
+    do(session, ToolCall("dl", {"url": "https://e.com/x", "path": "/ws/3"}))
+    for name in "123":
+        session = one.session()
+        do(session, ToolCall("cat", {"path": f"/ws/{name}"}), EVIL)
+        assert ask(session, PAY) == "deny", name
+    session = one.session()
+    do(session, ToolCall("cat", {"path": "/ws/4"}), EVIL)
+    assert ask(session, PAY) == "allow"
+
+
+# --- files under marks ------------------------------------------------------------------------------
+
+
+def carrying(*between: ToolCall, **how: Any) -> str:
+    """What a later session may do after it reads a copy of a secret, and what happened to the copy in between."""
+    text = SECRET + 'tool write_file(path: path, content: text, mode: text = "w") does only fs.write path\n'
+    text += "tool appendFile(path: path, content: text) does only fs.write path\n"
+    one = engine(text)
+    session = one.session()
+    do(session, READ)
+    do(session, of("fs.write", "/ws/copy"))
+    session = one.session()
+    for call in between:
+        do(session, call, **how)
+    session = one.session()
+    do(session, of("fs.read", "/ws/copy"))
+    return ask(session, NET)
+
+
+def test_a_file_is_forgotten_only_when_a_call_that_replaced_it_has_ended_well() -> None:
+    assert carrying() == "deny"
+    assert carrying(run("rm /ws/copy")) == "allow"
+    assert carrying(run("rm /ws/copy"), error="no") == "deny"
+    assert carrying(run("false && rm /ws/copy")) == "allow"  # it ended well, so both ran
+    assert carrying(run("false && rm /ws/copy"), result={"returncode": 1}) == "deny"
+    assert carrying(run("rm /ws/copy || true")) == "deny"
+    write = ToolCall("write_file", {"path": "/ws/copy", "content": "clean"})
+    assert carrying(write) == "allow"
+    assert carrying(write, error="no") == "deny"
+    assert carrying(ToolCall("write_file", {"path": "/ws/copy", "content": "x", "mode": "a"})) == "deny"
+    assert carrying(ToolCall("appendFile", {"path": "/ws/copy", "content": "x"})) == "deny"
+    assert carrying(of("fs.write", "/ws/copy")) == "deny"
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["cp -r /ws /q", "mv /ws /q", "tar xf /ws/t.tar -C /q", "cat .env > /q/x", "frob -o /q/x /ws/.env"],
+)
+def test_what_is_written_into_a_directory_under_a_mark_is_carried(command: str) -> None:
+    one = engine(SECRET)
+    session = one.session()
+    do(session, READ)
+    do(session, run(command))
+    session = one.session()
+    do(session, of("fs.read", "/q/x"))
+    assert ask(session, NET) in {"ask", "deny"}
+
+
+def test_a_mark_that_makes_laxer_is_nothing_that_a_file_brings() -> None:
+    one = engine(TESTED)
+    session = one.session()
+    do(session, of("exec", "pytest -q"))
+    do(session, of("fs.write", "/tmp/note"))
+    do(session, of("fs.write", "/repo/a.py"))
+    do(session, of("fs.read", "/tmp/note"))
+    assert ask(session, PUSH) == "deny"
+
+
+def test_a_mark_that_waits_for_the_result_reaches_what_is_written_meanwhile() -> None:
+    text = SECRET.replace('"/ws/.env"', '"/ws/.env" when result == "ok"')
+    one = engine(text)
+    session = one.session()
+    do(session, run("cat /ws/.env > /ws/out"))
+    session = one.session()
+    do(session, of("fs.read", "/ws/out"))
+    assert ask(session, NET) in {"ask", "deny"}
+
+
+# --- counting ---------------------------------------------------------------------------------------
+
+
+def test_bytes_that_come_back_are_charged_whatever_the_call_itself_changed() -> None:
+    text = HEAD + "default deny\nmark seen on net.get any\n"
+    one = engine(text + "allow r: net.get any unless session has seen budget 10B in per user\n")
+    assert [do(one.session(user="ana"), NET, "x" * 1000) for _ in range(3)] == ["allow", "deny", "deny"]
+    session = engine(HEAD + "default deny\nallow r: net.get any budget 1KB in per session\n").session()
+    assert [do(session, NET, memoryview(b"x" * 2000)) for _ in range(2)] == ["allow", "deny"]
+
+
+def test_a_window_gives_back_what_is_still_in_it() -> None:
+    clock = FakeClock(1_000_000.0)
+    text = HEAD + 'default deny\nallow r: exec "x" limit 2 per 1m\n'
+    session = engine(text, clock=clock).session()
+    first = let(session, of("exec", "x"))
+    clock.advance(61)
+    do(session, of("exec", "x"))
+    session.cancel(first)
+    assert [do(session, of("exec", "x")) for _ in range(2)] == ["allow", "deny"]
+
+
+def test_a_clock_that_steps_back_frees_nothing() -> None:
+    clock = FakeClock(1_000_000.0)
+    one = engine(HEAD + 'default deny\nallow r: exec "x" limit 5 per 1h per user\n', clock=clock)
+    assert [do(one.session(user="a"), of("exec", "x")) for _ in range(2)] == ["allow"] * 2
+    clock.advance(-3000)
+    assert [do(one.session(user="a"), of("exec", "x")) for _ in range(4)] == ["allow"] * 3 + ["deny"]
+    clock.advance(3700)
+    assert do(one.session(user="a"), of("exec", "x")) == "deny"
+
+
+def test_identical_calls_are_those_of_the_same_arguments_in_any_order() -> None:
+    session = engine(HEAD + 'default deny\ntool t()\nallow r: tool "u" limit 1 per 1h per call\n').session()
+    assert do(session, ToolCall("u", {"a": 2**64, "b": 1})) == "allow"
+    assert do(session, ToolCall("u", {"b": 1, "a": 2**64})) == "deny"
+
+
+def test_files_are_counted_by_where_they_lead_and_programs_by_their_names() -> None:
+    host = memory_host(cwd="/ws", links={"/ws/link": "/ws/file"})
+    text = (
+        HEAD
+        + 'default deny\nallow r: fs.read "/ws/**" limit 1 per 1h per path\nallow x: exec any limit 1 per 1h per program\n'
+    )
+    session = Engine(Policy.from_text(text, host=host), host=host).session()
+    assert do(session, of("fs.read", "/ws/file")) == "allow"
+    assert do(session, of("fs.read", "/ws/link")) == "deny"
+    assert do(session, of("exec", "ls")) == "allow"
+    assert do(session, of("exec", "/bin/ls")) == "deny"
+
+
+def test_no_more_calls_are_let_go_than_can_be_told_apart() -> None:
+    session = engine(SECRET).session()
+    for _ in range(256):
+        let(session, of("exec", "true"))
+    with pytest.raises(Denied, match="nobody has said how they ended"):
+        session.authorize(of("exec", "true"))
+
+
+def test_an_amount_without_end_and_one_that_no_store_takes_are_counted() -> None:
+    text = (
+        HEAD
+        + 'default deny\ntool pay(amount: number)\nallow p: tool pay\nask much: tool pay over 10 of amount per 1h because "x"\n'
+    )
+    session = engine(text).session()
+    assert ask(session, ToolCall("pay", {"amount": 2**70})) == "ask"
+    approving = engine(text, reviewer=lambda _: True).session()
+    approving.observe(approving.authorize(ToolCall("pay", {"amount": 2**70})), "")
+    assert ask(approving, ToolCall("pay", {"amount": 1})) == "ask"
+
+
+def test_a_call_of_another_session_is_not_settled_here() -> None:
+    one = engine(SOURCES)
+    session, other = one.session(), one.session()
+    decision = let(session, ToolCall("inbox"))
+    with pytest.raises(ValueError, match="another session"):
+        other.observe(decision, f"to {EVIL}")
+    with pytest.raises(ValueError, match="another session"):
+        other.cancel(decision)
+
+
+def test_an_absent_value_allows_nothing_as_not_the_users() -> None:
+    text = HEAD + "default deny\ntool pay(recipient: text?)\nallow a: tool pay unless recipient from user\n"
+    assert ask(engine(text).session(), ToolCall("pay", {})) == "deny"
+    text = HEAD + 'default allow\ntool pay(recipient: text?)\nask a: tool pay unless recipient from user because "x"\n'
+    assert ask(engine(text).session(), ToolCall("pay", {})) == "ask"
+
+
+def test_work_stays_linear_in_the_number_of_commands() -> None:
+    marks = "".join(f'mark m{at} on exec "x{at}"\n' for at in range(20))
+    rules = "".join(f'deny r{at}: exec any when session has m{at} because "x"\n' for at in range(20))
+    limits = "".join(f'allow l{at}: exec "echo **" limit 100000 per 1h\n' for at in range(20))
+    session = engine(
+        HEAD + "default allow\ntool bash(command: shell) does only exec command\n" + marks + rules + limits
+    ).session()
+    decision = let(session, run("; ".join(f"echo {at}" for at in range(240))))
+    assert decision.outcome == "allow"
+    session.observe(decision, "")
+    shared: Any = "x"
+    for _ in range(40):
+        shared = [shared, shared]
+    loop: list[Any] = []
+    loop.append(loop)
+    do(session, of("exec", "true"), [shared, loop])
