@@ -812,16 +812,17 @@ def test_a_session_that_has_ended_leaves_counters_alone_behind(house: House) -> 
     left = house.kept()
     kinds = {key.split("\x1f")[0].replace(session.id, "ID") for key in left}
     files = next(key for key in left if key.startswith("files:"))
-    assert kinds == {"secret", files, "count:session:ID", "count:user"}
+    # For an hour it is known that the session has ended, so that nobody takes it for a new one.
+    assert kinds == {"secret", files, "session:ID", "count:session:ID", "count:user"}
     for key, (_, seconds) in left.items():
         # The key that words are hashed under, and which files carry what, are the store's and not the session's.
         assert (seconds is None) == (key in {"secret", files})
         if key.startswith("count:session:"):
             assert seconds is not None
-            assert 0 < seconds <= 2 * 86400
+            assert 0 < seconds <= 8 * 86400
         if key.startswith("count:user"):
             assert seconds is not None
-            assert 30 * 86400 < seconds <= 60 * 86400
+            assert 30 * 86400 < seconds <= 38 * 86400
 
 
 def results(count: int) -> Iterator[str]:
@@ -875,7 +876,7 @@ def test_no_more_goes_out_than_the_budget_in_whatever_place_of_a_request(leak: A
             found = leak.one(request, size, budget)
             assert leak.BUDGET / 2 < found.sent <= leak.BUDGET, (name, size)
             assert found.requests > 4
-        assert leak.BUDGET * 0.9 < leak.greedy(request, budget).sent <= leak.BUDGET
+        assert leak.BUDGET * 0.7 < leak.greedy(request, budget).sent <= leak.BUDGET
 
 
 def test_no_more_goes_out_by_many_hosts_sessions_sub_agents_and_threads_than_is_said(leak: Any) -> None:

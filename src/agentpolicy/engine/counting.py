@@ -6,7 +6,7 @@ import bisect
 import hashlib
 import itertools
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import orjson
@@ -24,6 +24,8 @@ MOST_ENTRIES: Final = 1024
 MOST_BYTES: Final = 50_000_000
 #: More than any budget.
 UNBOUNDED: Final = 1e18
+#: How much longer than it counts a window is kept, in seconds: the store's clock may be set forward.
+SPARE_SECONDS: Final = 7 * 86400.0
 #: How long the sums of a session without a window are kept, in seconds.
 TOTAL_SECONDS: Final = 366 * 86400.0
 _MACHINE: Final = platform.node() or "localhost"
@@ -98,8 +100,23 @@ class Window:
 
 
 def bytes_out(call: ToolCall) -> float:
-    """How many bytes a call may send: all text of its arguments, in UTF-8."""
-    return size_of([call.target, call.args, call.env])
+    """How many bytes a call may send: all text of its arguments in UTF-8, and truth values as they are written."""
+    return size_of([call.target, call.args, call.env]) + 6 * _truths(call.args)
+
+
+def _truths(args: Any) -> int:
+    """How many truth values and nulls there are: in a row they say as much as a text."""
+    count = 0
+    todo: list[Any] = [args]
+    while todo:
+        one = todo.pop()
+        if one is None or isinstance(one, bool):
+            count += 1
+        elif isinstance(one, Mapping):
+            todo.extend(one.values())
+        elif isinstance(one, list | tuple):
+            todo.extend(one)
+    return count
 
 
 def size_of(value: object) -> float:
@@ -173,7 +190,7 @@ def counted_under(
 def kept_for(name: str, seconds: int | None) -> float | None:
     """How long the store keeps a window, in seconds; what is not forgotten by itself stays with its session."""
     if seconds is not None:
-        return max(seconds * 2.0, 60.0)
+        return seconds + SPARE_SECONDS
     return TOTAL_SECONDS if name.startswith("count:session:") else None
 
 

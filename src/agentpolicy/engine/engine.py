@@ -20,7 +20,7 @@ from agentpolicy.effects.tools import BadCall, ToolShape, join
 from agentpolicy.engine.clock import steady
 from agentpolicy.engine.decision import Decision
 from agentpolicy.engine.errors import ApprovalRequired, Denied, FactError
-from agentpolicy.engine.memory import MOST_TRIES, UNSEEN, StateError
+from agentpolicy.engine.memory import MOST_TRIES, UNSEEN, StateError, StateMoved
 from agentpolicy.engine.policy import Policy, PolicyNames
 from agentpolicy.engine.protect import OWN_FILES, Protected
 from agentpolicy.engine.record import Recorder, decided, settled
@@ -240,6 +240,9 @@ class Engine:
     ) -> Session:
         """A session: one run of an agent. ``with engine.session() as session:`` makes it the context's.
 
+        Leaving the block ends it. What is kept of one to which an ``id`` was given stays in the store, for the next
+        that is made under it, until its ``end()``.
+
         Raises:
             FactError: a fact that the policy does not declare, or of the wrong type.
         """
@@ -249,6 +252,7 @@ class Engine:
             User(user) if isinstance(user, str) else user or self.user,
             Agent(agent) if isinstance(agent, str) else agent or self.agent,
             {**self._facts, **(facts or {})},
+            lasting=id is not None,
         )
 
     def current_session(self) -> Session | None:
@@ -342,6 +346,7 @@ class Engine:
         situation: Situation,
         state: _State,
         session: Session,
+        tries: int = 8,
     ) -> Decision:
         """The answer where the session is asked, or has parents, whose answers count as well."""
         turn = Turn(session.memory, policy, call)
@@ -355,6 +360,8 @@ class Engine:
         decision = self._weigh(call, effects, policy, situations, state, turn)
         if turn.failed is None:
             return decision
+        if isinstance(turn.failed, StateMoved) and tries:
+            return self._in_session(call, effects, policy, situation, state, session, tries - 1)
         return Decision(call, effects, _builtin("no-state", str(turn.failed)), policy, situations[0])
 
     def _special(self, call: ToolCall, policy: Policy, situation: Situation, session: Session | None) -> Situation:
@@ -458,6 +465,8 @@ class Engine:
             try:
                 if self._let_through(decision, session, approved, awaited):
                     break
+            except StateMoved:
+                pass
             except Exception as error:
                 if self.mode == "enforce":
                     known = isinstance(error, StateError)
@@ -571,8 +580,11 @@ class Engine:
             return
         try:
             for _ in range(MOST_TRIES):
-                if turn.again().ended_with(decision.id, ended, shown):
-                    return
+                try:
+                    if turn.again().ended_with(decision.id, ended, shown):
+                        return
+                except StateMoved:
+                    continue
             raise StateError("the session's state kept changing")
         except Exception:
             # It stays under way there; what the agent saw of it nobody knows.

@@ -10,12 +10,14 @@ from typing import Any, Final
 
 import orjson
 
-__all__ = ["BROKEN", "KEEP", "MOST_OPEN", "Head", "Mark"]
+__all__ = ["BROKEN", "ENDED", "KEEP", "MOST_OPEN", "Head", "Mark"]
 
 #: Calls that may be under way at once: let go, and nobody has said how they ended.
 MOST_OPEN: Final = 256
 #: Values that a person approved which are kept for each parameter of each tool.
 MOST_APPROVED: Final = 512
+#: What stands where a session was that has ended.
+ENDED: Final = b"ended"
 BROKEN: Final = "what is kept of the session cannot be read"
 #: What a mark may become besides set (True) and cleared (False): what it was.
 KEEP: Final = "keep"
@@ -30,11 +32,11 @@ class Head:
     ``marks`` by name, those that are not there are not set. ``open`` has the calls under way: ``changes`` what each may
     make of marks, ``counts`` what was charged, ``bytes`` what is charged for what comes back, ``seen`` the origin of
     the result, ``awaited`` whether the result is sure to be observed before the agent sees it. ``lost``: a result was
-    never shown. ``texts`` and ``base`` say which texts were seen. ``time`` is the latest moment that any call was
-    judged at.
+    never shown. ``texts`` and ``base`` say which texts were seen, ``loose`` how many bytes lie beside the base.
+    ``time`` is the latest moment that any call was judged at.
     """
 
-    __slots__ = ("approved", "base", "lost", "marks", "open", "texts", "time", "version")
+    __slots__ = ("approved", "base", "loose", "lost", "marks", "open", "texts", "time", "version")
 
     def __init__(self) -> None:
         self.version = 0
@@ -44,6 +46,7 @@ class Head:
         self.lost = False
         self.texts = 0
         self.base = 0
+        self.loose = 0
         self.time = 0.0
 
     @classmethod
@@ -57,6 +60,8 @@ class Head:
         head.version = version
         if value is None:
             return head
+        if value == ENDED:
+            raise ValueError("the session has ended")
         try:
             found = orjson.loads(value)
             head.marks = {name: (mark[0], mark[1], mark[2]) for name, mark in found["marks"].items()}
@@ -65,6 +70,7 @@ class Head:
             head.lost = found["lost"]
             head.texts = found["texts"]
             head.base = found["base"]
+            head.loose = found["loose"]
             head.time = found["time"]
         except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
             raise ValueError(BROKEN) from error
@@ -78,7 +84,7 @@ class Head:
         other.open = dict(self.open)
         other.approved = {name: list(found) for name, found in self.approved.items()}
         other.lost = self.lost
-        other.texts, other.base, other.time = self.texts, self.base, self.time
+        other.texts, other.base, other.loose, other.time = self.texts, self.base, self.loose, self.time
         return other
 
     def dump(self) -> bytes:
@@ -91,6 +97,7 @@ class Head:
                 "lost": self.lost,
                 "texts": self.texts,
                 "base": self.base,
+                "loose": self.loose,
                 "time": self.time,
             }
         )

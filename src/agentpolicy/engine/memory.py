@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Final
 import orjson
 
 from agentpolicy.engine.counting import Window
-from agentpolicy.engine.head import Head
+from agentpolicy.engine.head import ENDED, Head
 from agentpolicy.engine.provenance import Seen, Sightings, seen_in
 from agentpolicy.engine.situation import Clock
-from agentpolicy.stores import Change, Store, StoreError
+from agentpolicy.stores import Change, Store
 
 if TYPE_CHECKING:
     from agentpolicy.engine.policy import Policy
@@ -28,8 +28,12 @@ if TYPE_CHECKING:
 SESSION_SECONDS: Final = 7 * 86400
 #: Windows that are held in readable form.
 MOST_WINDOWS: Final = 256
-#: Texts that are kept one by one before they are put together.
+#: How long its texts are, and how long it is known that a session has ended, in seconds.
+TEXT_SECONDS: Final = 366 * 86400
+ENDED_SECONDS: Final = 3600
+#: Texts that are kept one by one before they are put together, and their bytes.
 MOST_TEXTS: Final = 64
+MOST_LOOSE: Final = 262_144
 #: How often a change is tried anew because somebody was faster.
 MOST_TRIES: Final = 200
 _SECRET: Final = "secret"  # noqa: S105 - a key's name
@@ -42,6 +46,10 @@ UNSEEN: Final = object()
 
 class StateError(Exception):
     """The session's state could not be read or kept; the call that needed it is denied."""
+
+
+class StateMoved(StateError):
+    """Somebody put texts together while they were read; what is asked has to be asked again."""
 
 
 class Memory:
@@ -110,10 +118,14 @@ class Memory:
             StateError: the store cannot take it.
         """
         whole = [Change(self._key, head.version, head.dump(), SESSION_SECONDS), *changes]
+        done = False
         try:
             done = self.store.write(whole)
         except Exception as error:
             raise StateError(f"the store cannot keep this: {error}") from error
+        finally:
+            if not done:
+                self._sightings = None  # what was folded in on the way may not have happened
         self._kept = self._kept or done
         return done
 
@@ -158,29 +170,32 @@ class Memory:
         Raises:
             StateError: the store cannot answer, or has lost some of them.
         """
-        texts, base, digest = self._folded
-        if self._sightings is None or base != head.base or digest != policy.digest:
+        with self.lock:
+            return self._sightings_of(head, policy)
+
+    def _sightings_of(self, head: Head, policy: Policy) -> Sightings:
+        (texts, base, digest), held = self._folded, self._sightings
+        self._sightings = None  # half of it is nothing to go by
+        if held is None or base != head.base or digest != policy.digest:
             secret = self.secret()
-            found = Sightings(key=secret)
+            held = Sightings(key=secret)
             if head.base:
-                key = f"base:{head.base}:{self.name}"
-                found = self._loaded(self._text(key), secret)
+                held = self._loaded(self._text(head, f"base:{head.base}:{self.name}"), secret)
             if policy.says:
-                found.add("policy", seen_in(list(policy.says), key=secret))
-            self._sightings, texts = found, head.base
+                held.add("policy", seen_in(list(policy.says), key=secret))
+            texts = head.base
         if texts < head.texts:
             keys = [f"text:{at}:{self.name}" for at in range(texts, head.texts)]
             for key, (_, value) in zip(keys, self.read(keys), strict=True):
                 if value is None:
-                    raise StateError(f"`{key}` is gone from the store")
+                    raise self._gone(head, key)
                 origin, _, packed = value.partition(b"\0")
                 try:
-                    self._sightings.add(origin.decode(), Seen.unpack(packed))
+                    held.add(origin.decode(), Seen.unpack(packed))
                 except ValueError as error:
-                    self._sightings = None
                     raise StateError(f"`{key}` in the store cannot be read") from error
-        self._folded = (head.texts, head.base, policy.digest)
-        return self._sightings
+        self._sightings, self._folded = held, (max(texts, head.texts), head.base, policy.digest)
+        return held
 
     def _loaded(self, value: bytes, secret: bytes) -> Sightings:
         try:
@@ -190,23 +205,27 @@ class Memory:
         except ValueError as error:
             raise StateError("what is kept of the session's texts cannot be read") from error
 
-    def _text(self, key: str) -> bytes:
+    def _text(self, head: Head, key: str) -> bytes:
         [(_, value)] = self.read([key])
         if value is None:
-            raise StateError(f"`{key}` is gone from the store")
+            raise self._gone(head, key)
         return value
+
+    def _gone(self, head: Head, key: str) -> StateError:
+        if self.head().base != head.base:
+            return StateMoved("the session's texts were put together meanwhile")
+        return StateError(f"`{key}` is gone from the store")
 
     def forget(self) -> None:
         """Take what was kept of the session out of the store; where that fails, it times out there."""
         try:
             head = self.head()
-            keys = [self._key, f"base:{head.base}:{self.name}"]
+            keys = [f"base:{head.base}:{self.name}"]
             keys += [f"text:{at}:{self.name}" for at in range(head.base, head.texts)]
             found = self.read(keys)
-            self.store.write(
-                [Change(key, version, None, None) for key, (version, _) in zip(keys, found, strict=True) if version]
-            )
-        except (StateError, StoreError):
+            gone = [Change(key, version, None, None) for key, (version, _) in zip(keys, found, strict=True) if version]
+            self.store.write([Change(self._key, head.version, ENDED, ENDED_SECONDS), *gone])
+        except Exception:
             return
 
     def hear(self, origin: str, text: object, policy: Policy) -> None:
@@ -219,10 +238,13 @@ class Memory:
             return
         seen = seen_in(text, key=self.secret())
         for _ in range(MOST_TRIES):
-            head = self.head().copy()
-            changes = self.texts(head, policy, origin, seen)
-            if self.write(head, changes):
-                return
+            with self.lock:
+                try:
+                    head = self.head().copy()
+                    if self.write(head, self.texts(head, policy, origin, seen)):
+                        return
+                except StateMoved:
+                    continue
         raise StateError("the session's state kept changing")
 
     # --- texts --------------------------------------------------------------------------
@@ -234,9 +256,10 @@ class Memory:
         if not seen.fingerprints and not seen.likenesses:
             return []
         value = origin.encode() + b"\0" + seen.pack()
-        change = Change(f"text:{head.texts}:{self.name}", 0, value, SESSION_SECONDS)
+        change = Change(f"text:{head.texts}:{self.name}", 0, value, TEXT_SECONDS)
         head.texts += 1
-        if head.texts - head.base < MOST_TEXTS:
+        head.loose += len(value)
+        if head.texts - head.base < MOST_TEXTS and head.loose < MOST_LOOSE:
             return [change]
         # Put together what was kept one by one: the sum is bounded, and one more value in the store.
         before = head.copy()
@@ -248,9 +271,9 @@ class Memory:
         old += [f"base:{head.base}:{self.name}"] if head.base else []
         known = zip(old, self.read(old), strict=True)
         gone = [Change(key, version, None, None) for key, (version, _) in known if version]
-        head.base = head.texts
+        head.base, head.loose = head.texts, 0
         return [
-            Change(f"base:{head.base}:{self.name}", 0, _packed(whole.dump()), SESSION_SECONDS),
+            Change(f"base:{head.base}:{self.name}", 0, _packed(whole.dump()), TEXT_SECONDS),
             *gone,
         ]
 

@@ -39,9 +39,13 @@ class Session:
         agent: Agent,
         facts: Mapping[str, Any],
         parent: Session | None = None,
+        *,
+        lasting: bool = False,
     ) -> None:
         self.engine = engine
         self.id = id
+        #: whether what is kept of it outlives this object
+        self._lasting = lasting
         self.user = user
         self.agent = agent
         self.facts = dict(facts)
@@ -99,7 +103,7 @@ class Session:
         Raises:
             StateError: the store cannot keep it; what the user said then counts as said by nobody.
         """
-        with self.lock:
+        if not self.ended:
             self.memory.hear("user", text, self.engine.policy)
 
     def observe(self, decision: Decision, result: Any = UNSEEN, *, error: BaseException | str | None = None) -> None:
@@ -156,7 +160,10 @@ class Session:
     def __exit__(self, *exc: object) -> None:
         _current.reset(self._tokens.pop())
         if not self._tokens:
-            self.end()
+            if self._lasting:
+                self._ended = True
+            else:
+                self.end()
 
     def __repr__(self) -> str:
         return f"<Session {self.id}>"

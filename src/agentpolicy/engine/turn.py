@@ -45,13 +45,23 @@ class Turn(View):
         Raises:
             StateError: the store cannot answer, or too many calls are under way.
         """
+        with self.memory.lock:
+            return self._let_through(call_id, origin, awaited, approved)
+
+    def _let_through(self, call_id: str, origin: str, awaited: bool, approved: bool) -> bool:
+        changes: dict[str, list[Any]] = {}
+        for key, value in self.plan():
+            changes.setdefault(key, []).append(value)
+        counted = any(self.counts(quota, effect) for quota in self.policy.quotas.values() for effect in self.effects)
+        touched = self.policy.carries and any(one.action in {"fs.write", "fs.delete"} for one in self.effects)
+        if not (changes or counted or touched or self.policy.reads_sources):
+            # Nothing of it is for the session to keep; a policy that asks for origins later was not told of them.
+            self.memory.unheard = True
+            return True
         head = self.head().copy()
         if len(head.open) >= MOST_OPEN:
             raise StateError(f"{MOST_OPEN} calls of this session were let go and nobody has said how they ended")
         head.time = self._now
-        changes: dict[str, list[Any]] = {}
-        for key, value in self.plan():
-            changes.setdefault(key, []).append(value)
         brought: frozenset[str] = frozenset()
         for effect in self.effects:
             brought |= self.carried(effect).origins
@@ -198,9 +208,15 @@ class Turn(View):
         Raises:
             StateError: the store cannot answer.
         """
+        with self.memory.lock:
+            return self._ended_with(call_id, ended, shown)
+
+    def _ended_with(self, call_id: str, ended: str, shown: Any) -> bool:
         head = self.head().copy()
         head.time = self._now
         entry = head.open.pop(call_id, None)
+        if entry is None and not self.policy.reads_sources:
+            return True  # nothing of it was kept
         self._head = head  # what the call itself may change is settled here
         if ended == "not run":
             return entry is None or self._undo(head, entry)

@@ -7,8 +7,11 @@ from typing import Final
 
 from attrs import field, frozen
 
+from agentpolicy.engine.provenance.common import too_common
 from agentpolicy.engine.provenance.identifier import Forms, Identifier
 from agentpolicy.engine.provenance.identifiers import identifiers
+from agentpolicy.engine.provenance.normal import fold, unescape, words_of
+from agentpolicy.engine.provenance.observe import MOST_CHARACTERS
 from agentpolicy.engine.provenance.sightings import (
     BY_POLICY,
     BY_UNTRUSTED,
@@ -85,15 +88,17 @@ class Trace:
     found: tuple[Traced, ...]
     unobserved: bool = False
     absent: bool = field(default=False)
+    #: whether it has words of the model's own, which nobody said
+    own: bool = False
 
     def is_from(self, origin: str) -> bool | None:
         """Whether the value comes from an origin, as `is_from` says."""
         if self.absent:
             return None if origin in _MINE else False
         if origin == USER:
-            return all(not one.origins.isdisjoint(_MINE) for one in self.found)
+            return not self.own and all(not one.origins.isdisjoint(_MINE) for one in self.found)
         if origin == POLICY:
-            return all(POLICY in one.origins for one in self.found)
+            return not self.own and all(POLICY in one.origins for one in self.found)
         others = [one.origins for one in self.found if one.origins.isdisjoint(_MINE)]
         if origin == UNTRUSTED:
             return bool(others) if self.unobserved else any(UNTRUSTED in one for one in others)
@@ -113,12 +118,23 @@ def trace(value: object, sightings: Sightings, *, unobserved: bool = False, appr
         return Trace((), unobserved, absent=True)
     judge = _Judge(sightings, unobserved, approved)
     found: list[Traced] = []
+    own = False
     for one in identifiers(value):
         origins = judge.origins(one)
         # A passage that was not seen is the model's own words, which have no origin.
         if one.kind != "passage" or NOWHERE not in origins or unobserved:
             found.append(Traced(one, origins))
-    return Trace(tuple(found), unobserved)
+    return Trace(tuple(found), unobserved, own=own or (not found and _unsaid(value, sightings)))
+
+
+def _unsaid(value: object, sightings: Sightings) -> bool:
+    """Whether a text without identifiers has words that neither the user nor the policy said, common ones apart."""
+    if isinstance(value, list | tuple):
+        return any(_unsaid(one, sightings) for one in value)
+    if not isinstance(value, str):
+        return False
+    words = {word for word in words_of(fold(unescape(value[:MOST_CHARACTERS]))) if not too_common(word)}
+    return any(one not in sightings.user and one not in sightings.policy for one in map(sightings.fingerprint, words))
 
 
 class _Judge:

@@ -14,7 +14,7 @@ from agentpolicy.engine.provenance.quantities import canonical_number
 _MOST_VALUES: Final = 200_000
 _LISTS: Final = (list, tuple, set, frozenset)
 #: Objects that hold what their attributes say, and modules whose objects say all that they hold as text.
-_NAMED: Final = SimpleNamespace | CompletedProcess
+_NAMED: Final = (SimpleNamespace, CompletedProcess)
 _WRITTEN: Final = frozenset(["datetime", "decimal", "enum", "fractions", "ipaddress", "pathlib", "uuid", "zoneinfo"])
 
 
@@ -126,7 +126,7 @@ def _fields(value: object) -> Iterable[object] | None:
     found: list[object] = [str(value)] if plain else []
     if isinstance(held, dict) and not isinstance(value, type):
         found.append(held)
-    if isinstance(value, type | _NAMED) or type(value).__module__ in _WRITTEN:
+    if isinstance(value, (type, *_NAMED)) or type(value).__module__ in _WRITTEN:
         return found
     return _and_more(found)
 
