@@ -515,7 +515,7 @@ class Engine:
             if session is not None:
                 session.memory.blind = True
             return True
-        shape = self.shape(decision.call.tool)
+        shape = turn.policy.tools.get(decision.call.tool)
         origin = "untrusted" if shape is None or shape.returns is None else shape.returns
         return turn.let_through(decision.id, origin=origin, awaited=awaited, approved=approved)
 
@@ -567,7 +567,7 @@ class Engine:
         """Note a part of a call's result that the agent gets to see before the call has ended."""
         turn = decision.situation.state
         if isinstance(turn, Turn) and turn.policy.reads_sources:
-            shape = self.shape(decision.call.tool)
+            shape = turn.policy.tools.get(decision.call.tool)
             origin = "untrusted" if shape is None or shape.returns is None else shape.returns
             try:
                 turn.memory.hear(origin, part, turn.policy)

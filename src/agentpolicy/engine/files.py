@@ -1,12 +1,11 @@
 """Files that carry something: written under a mark, or from text that is not trusted, they bring it to who reads them.
 
-They are known by their resolved names on this machine. A file is forgotten when a call that deleted it, or wrote it
-whole and clean, has ended well.
+They are known by their resolved names, on all machines that share the store. A file is forgotten when a call that
+deleted it, or wrote it whole and clean, has ended well.
 """
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
@@ -19,7 +18,7 @@ from agentpolicy.effects.effect import Effect, FileEffect
 MOST_FILES: Final = 4096
 #: Stands for a file that was written and whose name is not known.
 ANYWHERE: Final = "*"
-KEY: Final = f"files:{platform.node() or 'localhost'}"
+KEY: Final = "files"
 
 
 @frozen
