@@ -780,3 +780,18 @@ def test_odd_numbers_do_no_harm(value: float) -> None:
 )
 def test_moments_have_one_form(text: str, found: object) -> None:
     assert moment(text) == found
+
+
+def test_names_in_quotes_and_handles_count_inside_of_prose() -> None:
+    held = sightings(untrusted="The 'Golden Palms' is run by @mallory_42 in #spam-room, says “Rusty Gate Inn”.")
+    words = "We could all go there next week when the weather is a little better than it has been, and ask about "
+    for name in ('"Golden Palms"', "“Rusty Gate Inn”", "@mallory_42", "#spam-room"):
+        assert is_from(words + name + " and then decide what else there is for us to do.", "untrusted", held) is True
+    for name in ('"the and of"', '"a name that is far too long to be one, and goes on and on and on"', "@a", '""'):
+        assert is_from(words + name + " and then decide what else there is for us to do.", "untrusted", held) is False
+
+
+def test_what_looks_like_an_account_may_be_base64() -> None:
+    for value in ("UW10YXggUWFhYWFhYWF0Y214", "pay UW10YXggUWFhYWFhYWF0Y214 today"):
+        assert untrusted(value, untrusted="write to Qmtax Qaaaaaaatcmx now") is True
+        assert untrusted(value, untrusted="write to Somebody Else now") is False

@@ -20,6 +20,7 @@ from agentpolicy import (
     ToolCall,
     guard,
 )
+from agentpolicy.engine.memory import MOST_TEXTS
 from agentpolicy.engine.reload import compare
 from agentpolicy.stores import Change, MemoryStore, StoreError
 from agentpolicy.testing import FakeClock, memory_host
@@ -531,3 +532,196 @@ def test_work_stays_linear_in_the_number_of_commands() -> None:
     loop: list[Any] = []
     loop.append(loop)
     do(session, of("exec", "true"), [shared, loop])
+
+
+# --- stores that hold something else, or move ----------------------------------------------------------
+
+
+class Damaging(MemoryStore):
+    """A store in which values can be put, and which does something before it reads texts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.before: Any = None
+
+    def read(self, keys: Sequence[str]) -> list[tuple[int, bytes | None]]:
+        if self.before is not None and any(key.startswith(("text:", "base:")) for key in keys):
+            before, self.before = self.before, None
+            before()
+        return super().read(keys)
+
+    def put(self, key: str, value: bytes | None) -> None:
+        [(version, _)] = MemoryStore.read(self, [key])
+        assert self.write([Change(key, version, value)])
+
+
+def many_texts(session: Session, count: int, start: int = 0) -> None:
+    for at in range(start, start + count):
+        do(session, ToolCall("inbox"), f"account DE{at:020d}")
+
+
+@pytest.mark.parametrize("value", [b"no JSON", b"[[1]]", b"3"])
+def test_a_limit_that_cannot_be_read_is_spent(value: bytes) -> None:
+    store = Damaging()
+    session = engine(HEAD + 'default deny\nallow r: exec "x" limit 2 per 1m\n', store=store).session(id="s")
+    do(session, of("exec", "x"))
+    store.put("count:session:s\x1fp:r:limit:calls:session", value)
+    decision = session.decide(of("exec", "x"))
+    assert (decision.outcome, decision.rule) == ("deny", "builtin:no-state")
+
+
+@pytest.mark.parametrize("value", [None, b"", b"untrusted\0x", b"\xff\0"])
+def test_a_text_that_is_gone_or_damaged_is_no_answer(value: bytes | None) -> None:
+    store = Damaging()
+    session = engine(SOURCES, store=store).session(id="s")
+    many_texts(session, 2)
+    store.put("text:1:s", value)
+    assert engine(SOURCES, store=store).session(id="s").decide(PAY).rule == "builtin:no-state"
+
+
+@pytest.mark.parametrize("value", [None, b"", b"\0\0\0\x02[3", b'\0\0\0\x0b[["user",4]]abc'])
+def test_texts_that_were_put_together_and_are_gone_or_damaged_are_no_answer(value: bytes | None) -> None:
+    store = Damaging()
+    many_texts(engine(SOURCES, store=store).session(id="s"), MOST_TEXTS)
+    store.put(f"base:{MOST_TEXTS}:s", value)
+    assert engine(SOURCES, store=store).session(id="s").decide(PAY).rule == "builtin:no-state"
+
+
+def test_texts_that_are_put_together_while_they_are_read_are_read_again() -> None:
+    store = Damaging()
+    one, other = (engine(SOURCES, store=store).session(id="s") for _ in range(2))
+    many_texts(one, MOST_TEXTS - 1)
+    store.before = lambda: many_texts(one, 1, MOST_TEXTS)
+    assert ask(other, ToolCall("pay", {"recipient": f"DE{MOST_TEXTS:020d}"})) == "deny"
+    third = engine(SOURCES, store=store).session(id="s")
+    many_texts(one, MOST_TEXTS - 2, 200)
+    decision = let(third, ToolCall("inbox"))
+    store.before = lambda: many_texts(one, 1, 300)
+    third.observe(decision, f"to {EVIL}")
+    assert third.engine.lost == 0
+    assert ask(third, PAY) == "deny"
+    many_texts(one, MOST_TEXTS - 2, 400)
+    store.before = lambda: many_texts(one, 2, 500)
+    third.said("pay DE89370400440532013000")
+    assert ask(third, ToolCall("pay", {"recipient": "DE89370400440532013000"})) == "allow"
+
+
+def test_windows_that_are_held_are_bounded() -> None:
+    session = engine(HEAD + 'default deny\nallow r: exec "x **" limit 1 per 1h per call\n').session()
+    for at in range(300):
+        do(session, of("exec", f"x {at}"))
+    assert len(session.memory._windows) <= 256
+    assert ask(session, of("exec", "x 7")) == "deny"
+
+
+def test_a_sum_of_very_many_charges_stays_strict() -> None:
+    clock = FakeClock(1_000_000.0)
+    text = HEAD + "default deny\ntool pay(amount: number)\nallow p: tool pay\n"
+    text += 'ask much: tool pay over 2000 of amount per 1h because "x"\n'
+    session = engine(text, clock=clock).session()
+    pay = ToolCall("pay", {"amount": 1})
+    first = let(session, pay)
+    for _ in range(1100):
+        clock.advance(1)
+        do(session, pay)
+    session.cancel(first)
+    assert ask(session, ToolCall("pay", {"amount": 900})) == "allow"
+    assert ask(session, ToolCall("pay", {"amount": 901})) == "ask"
+    assert ask(engine(text).session(), ToolCall("pay", {"amount": 901})) == "allow"
+
+
+def test_a_budget_without_a_window_gives_back_too() -> None:
+    session = engine(HEAD + "default deny\nallow r: net.get any budget 40B out per session\n").session()
+    first = let(session, of("net.get", "https://a.com/0123456789"))
+    assert ask(session, of("net.get", "https://a.com/0123456789")) == "deny"
+    session.cancel(first)
+    assert ask(session, of("net.get", "https://a.com/0123456789")) == "allow"
+
+
+def test_what_is_counted_by_has_to_be_known() -> None:
+    text = HEAD + "default deny\ntool sh(command: shell) does only exec command\n"
+    text += 'allow h: net any limit 1 per 1h per host\nallow e: exec "x" limit 1 per 1h per host\n'
+    text += 'allow a: exec "y" limit 1 per 1h per agent\nallow t: tool "u" limit 1 per 1h per arg.key\n'
+    text += 'allow f: fs.read "/ws/**" limit 1 per 1h per suffix\n'
+    session = engine(text).session()
+    assert [do(session, of("exec", "x")) for _ in range(2)] == ["allow", "deny"]
+    assert ask(session, of("exec", "y")) == "deny"
+    assert ask(session, ToolCall("u", {})) == "deny"
+    long = "k" * 2000
+    assert [do(session, ToolCall("u", {"key": long})) for _ in range(2)] == ["allow", "deny"]
+    assert do(session, ToolCall("u", {"key": long + "x"})) == "allow"
+    assert [do(session, of("fs.read", f"/ws/{name}.py")) for name in "ab"] == ["allow", "deny"]
+    assert do(session, of("fs.read", "/ws/a.txt")) == "allow"
+    assert ask(session, of("net.connect", "nowhere at all")) == "deny"
+
+
+def test_whoever_only_watches_loses_nothing_but_the_state() -> None:
+    store = Flaky()
+    one = engine(SECRET, store=store, mode="observe")
+    session = one.session()
+    store.down = True
+    assert session.authorize(READ).allowed
+    assert one.lost == 1
+
+
+def test_parts_of_a_result_that_cannot_be_noted_were_not_observed() -> None:
+    store = Flaky()
+    one = engine(SOURCES, store=store)
+
+    @guard(one)
+    def inbox() -> Iterator[str]:
+        store.down = True
+        yield f"to {EVIL}"
+        store.down = False
+
+    with one.session() as session:
+        assert len(list(inbox())) == 1
+        assert ask(session, PAY) == "deny"
+
+
+def test_a_store_in_which_everybody_else_is_faster_lets_nothing_go() -> None:
+    class Busy(MemoryStore):
+        def write(self, changes: Sequence[Change]) -> bool:
+            return changes[0].key == "secret" and super().write(changes)
+
+    session = engine(SOURCES, store=Busy()).session()
+    with pytest.raises(Denied, match="kept changing"):
+        session.authorize(ToolCall("inbox"))
+    with pytest.raises(Exception, match="kept changing"):
+        session.said("hello there GB29NWBK60161331926819")
+
+
+def test_an_address_that_a_person_approved_is_trusted_for_that_action() -> None:
+    text = HEAD + "default allow\ntool inbox()\ntool get(url: url) does only net.get url\n"
+    text += 'ask odd: net.get any when host from untrusted because "x"\n'
+    one = engine(text, reviewer=lambda _: True)
+    session = one.session()
+    do(session, ToolCall("inbox"), "see https://evil.example/x")
+    call = ToolCall("get", {"url": "https://evil.example/x"})
+    assert ask(session, call) == "ask"
+    assert do(session, call) == "ask"  # and approved
+    assert ask(session, call) == "allow"
+
+
+def test_what_was_written_nobody_knows_where_makes_every_file_unsure() -> None:
+    one = engine(SECRET)
+    session = one.session()
+    do(session, READ)
+    do(session, run("echo x > $Q"))
+    do(session, run("cp -r /ws /"))
+    for call in (of("fs.read", "/any/file"), run("cat $Y"), run("grep -r x /any")):
+        session = one.session()
+        do(session, call)
+        assert ask(session, NET) in {"ask", "deny"}
+    assert ask(one.session(), NET) == "allow"
+
+
+def test_more_files_than_can_be_told_apart_are_not_written() -> None:
+    one = engine(SECRET)
+    session = one.session()
+    do(session, READ)
+    many = [run("tee " + " ".join(f"/ws/f{at}x{name}" for name in range(500))) for at in range(9)]
+    assert [do(session, call) for call in many[:8]] == ["allow"] * 8
+    with pytest.raises(Denied, match="files carry"):
+        session.authorize(many[8])
+    assert do(session, of("fs.write", "/ws/one-more")) == "allow"

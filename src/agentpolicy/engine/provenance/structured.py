@@ -60,7 +60,7 @@ def structured(folded: str, said: Said) -> list[Placed]:
             taken_at += 1
         if begin < reached or (taken_at < len(taken) and taken[taken_at][0] < end):
             continue
-        account = _account(folded[begin:end])
+        account = _account(folded[begin:end], said)
         if account is not None:
             free.append((begin, end, account))
             reached = end
@@ -68,7 +68,7 @@ def structured(folded: str, said: Said) -> list[Placed]:
     return sorted([*found, *_keys(folded, found, said)], key=lambda one: one[0])
 
 
-def _account(written: str) -> Identifier | None:
+def _account(written: str, said: Said) -> Identifier | None:
     if moment(written) is not None or _DECIMAL(written) is not None:
         return None
     joined = squeezed(written)
@@ -77,7 +77,9 @@ def _account(written: str) -> Identifier | None:
     groups = words_of(written)
     shorter = "".join(groups[1:])
     likes = ((shorter,),) if len(groups[0]) <= 3 and len(shorter) >= 7 else ()
-    return Identifier("account", written, joined, ((joined,),), likes=likes)
+    # Digits and letters that look like an account may be base64 all the same.
+    parts = tuple(one for group in groups for one in said.get(group, ()))
+    return Identifier("account", written, joined, ((joined,),), likes=likes, parts=parts)
 
 
 def _keys(folded: str, found: list[Placed], said: Said) -> Iterator[Placed]:
