@@ -20,6 +20,7 @@ from agentpolicy import (
     ToolCall,
     guard,
 )
+from agentpolicy.engine.counting import Window
 from agentpolicy.engine.memory import MOST_TEXTS
 from agentpolicy.engine.reload import compare
 from agentpolicy.stores import Change, MemoryStore, StoreError
@@ -725,3 +726,316 @@ def test_more_files_than_can_be_told_apart_are_not_written() -> None:
     with pytest.raises(Denied, match="files carry"):
         session.authorize(many[8])
     assert do(session, of("fs.write", "/ws/one-more")) == "allow"
+
+
+# --- files that are deleted and written at once -----------------------------------------
+
+WRITER = SECRET + "tool write(path: path, content: text) does only fs.write path\n"
+WRITE = ToolCall("write", {"path": "/ws/f", "content": "hi"})
+
+
+def read_in_another(one: Engine, path: str) -> str:
+    """What the network says to a session that read a file."""
+    other = one.session()
+    assert do(other, of("fs.read", path), "what it holds") == "allow"
+    return ask(other, NET)
+
+
+@pytest.mark.parametrize(
+    "command", ["rm -f /ws/c && cp /ws/.env /ws/c", "cp /ws/.env /ws/c; rm /ws/c; cp /ws/.env /ws/c"]
+)
+def test_what_one_command_deletes_and_writes_again_is_not_forgotten(command: str) -> None:
+    one = engine(SECRET)
+    assert do(one.session(), run(command), "") == "allow"
+    assert read_in_another(one, "/ws/c") != "allow"
+
+
+@pytest.mark.parametrize("options", ["-i", "--help", "-I", "--version", "--interactive=always", "-rfi", "$X"])
+def test_a_deletion_that_may_end_well_without_one_forgets_nothing(options: str) -> None:
+    one = engine(WRITER)
+    session = one.session()
+    do(session, READ)
+    do(session, WRITE)
+    do(one.session(), run(f"rm {options} /ws/f </dev/null"), "")
+    assert read_in_another(one, "/ws/f") == "deny"
+
+
+def test_a_deletion_that_is_sure_forgets() -> None:
+    one = engine(WRITER)
+    session = one.session()
+    do(session, READ)
+    do(session, WRITE)
+    do(one.session(), run("rm -f -v -- /ws/f"), {"returncode": 0})
+    assert read_in_another(one, "/ws/f") == "allow"
+
+
+@pytest.mark.parametrize("clean", [WRITE, of("fs.delete", "/ws/f")], ids=["written", "deleted"])
+@pytest.mark.parametrize("first", ["clean", "dirty"])
+@pytest.mark.parametrize("ended", ["before", "after"])
+def test_what_another_session_writes_meanwhile_is_not_forgotten(clean: ToolCall, first: str, ended: str) -> None:
+    one = engine(WRITER)
+    plain, tainted = one.session(), one.session()
+    do(tainted, READ)
+    calls = [(plain, clean), (tainted, WRITE)]
+    decisions = {id(who): who.authorize(call) for who, call in (calls if first == "clean" else reversed(calls))}
+    for who in (tainted, plain) if ended == "before" else (plain, tainted):
+        who.observe(decisions[id(who)], {"returncode": 0})
+    assert read_in_another(one, "/ws/f") == "deny"
+
+
+def test_more_writers_at_once_than_are_told_apart_are_never_forgotten() -> None:
+    one = engine(WRITER)
+    session = one.session()
+    do(session, READ)
+    decisions = [session.authorize(WRITE) for _ in range(20)]
+    for decision in decisions:
+        session.observe(decision, "ok")
+    assert do(one.session(), WRITE, "ok") == "allow"
+    assert read_in_another(one, "/ws/f") == "deny"
+
+
+def test_a_write_that_was_called_off_is_under_way_no_more() -> None:
+    one = engine(WRITER)
+    session = one.session()
+    do(session, READ)
+    session.cancel(session.authorize(WRITE))
+    assert do(one.session(), WRITE, "ok") == "allow"
+    assert read_in_another(one, "/ws/f") == "allow"
+
+
+def test_what_is_written_into_a_file_while_it_is_read_is_brought_back() -> None:
+    one = engine(WRITER)
+    reader, writer = one.session(), one.session()
+    do(writer, READ)
+    reading = reader.authorize(of("fs.read", "/ws/f"))
+    do(writer, WRITE)
+    reader.observe(reading, "what it holds")
+    assert ask(reader, NET) == "deny"
+
+
+def test_a_file_brings_no_mark_that_is_lax_under_the_policy_that_reads_it() -> None:
+    store = MemoryStore()
+    mark = HEAD + 'default allow\nmark m on fs.read "/ws/a"\n'
+    first = engine(mark + 'deny d: net any when session has m because "x"\n', store=store).session()
+    do(first, of("fs.read", "/ws/a"))
+    do(first, of("fs.write", "/ws/o"))
+    second = engine(mark + 'deny d: net any unless session has m because "x"\n', store=store).session()
+    do(second, of("fs.read", "/ws/o"))
+    assert ask(second, NET) == "deny"
+
+
+# --- how long, for whom, and since when -------------------------------------------------
+
+
+def test_a_shorter_line_does_not_shorten_a_strict_mark() -> None:
+    clock = FakeClock()
+    session = engine(SECRET + 'mark secret on fs.read "/ws/notes" for 1m\n', clock=clock).session()
+    do(session, READ)
+    do(session, of("fs.read", "/ws/notes"))
+    clock.advance(61)
+    assert ask(session, NET) == "deny"
+
+
+def test_a_shorter_line_does_shorten_a_lax_mark() -> None:
+    clock = FakeClock()
+    text = HEAD + 'default allow\nmark ok on exec "a"\nmark ok on exec "b" for 1m\n'
+    session = engine(text + 'deny p: exec "push" unless session has ok because "x"\n', clock=clock).session()
+    do(session, of("exec", "a"))
+    do(session, of("exec", "b"))
+    assert ask(session, of("exec", "push")) == "allow"
+    clock.advance(61)
+    assert ask(session, of("exec", "push")) == "deny"
+
+
+def test_a_sub_agent_has_no_marks_by_its_parents_role() -> None:
+    text = (
+        HEAD + 'default allow\nmark ok on exec "review" when agent.role == "lead"\n'
+        'mark secret on fs.read "/ws/.env"\nclear secret on exec "scrub" when agent.role == "lead"\n'
+        'deny p: exec "push" unless session has ok because "x"\ndeny e: net any when session has secret because "x"\n'
+    )
+    session = engine(text).session(agent=Agent("b", "lead"))
+    child = session.child(agent=Agent("w", "sub"))
+    do(child, of("exec", "review"))
+    assert ask(session, of("exec", "push")) != "allow"
+    do(child, READ)
+    do(child, of("exec", "scrub"))
+    assert ask(child, NET) != "allow"
+    do(session, of("exec", "review"))
+    do(session, of("exec", "scrub"))
+    assert (ask(session, of("exec", "push")), ask(session, NET)) == ("allow", "allow")
+
+
+LEAK = (
+    SECRET + 'clear secret on exec "logout"\nclear secret on exec "publish"\n'
+    'mark leak on fs.write "/share/**" when session has secret\n'
+    'mark leak on exec "publish" when session has secret\n'
+    'deny l: exec "mail" when session has leak because "x"\n'
+)
+
+
+def test_a_mark_depends_on_the_session_as_the_call_was_let_go() -> None:
+    session = engine(LEAK).session()
+    do(session, READ)
+    writing = session.authorize(of("fs.write", "/share/x"))
+    do(session, of("exec", "logout"))
+    session.observe(writing, "ok")
+    assert ask(session, of("exec", "mail")) == "deny"
+
+
+def test_a_call_that_clears_what_its_own_line_asks_for_leaves_it_open() -> None:
+    session = engine(LEAK).session()
+    do(session, READ)
+    do(session, of("exec", "publish"))
+    assert ask(session, of("exec", "mail")) != "allow"
+
+
+@pytest.mark.parametrize("more", ["", 'deny q: exec any over 999 per 1h because "x"\n'])
+def test_a_lax_mark_is_not_had_for_what_came_later(more: str) -> None:
+    text = HEAD + 'default allow\nmark ready on exec "prepare"\nmark ok on exec "verify" when session has ready\n'
+    session = engine(text + 'deny p: exec "push" unless session has ok because "x"\n' + more).session()
+    verifying = session.authorize(of("exec", "verify"))
+    do(session, of("exec", "prepare"))
+    session.observe(verifying, "ok")
+    assert ask(session, of("exec", "push")) == "deny"
+    do(session, of("exec", "verify"))
+    assert ask(session, of("exec", "push")) == "allow"
+
+
+# --- generators, and who heard what -----------------------------------------------------
+
+PARTS = (
+    HEAD + "default allow\ntool inbox()\ntool save(path: path, content: text) does only fs.write path\n"
+    "tool cat(path: path) does only fs.read path returns trusted\ntool echo(text: text) returns lab\n"
+    'tool pay(to: text)\ndeny u: tool pay when to from untrusted because "x"\n'
+    'deny n: tool pay when to from nowhere because "x"\n'
+)
+
+
+def test_what_a_generator_gives_comes_from_where_the_whole_would() -> None:
+    one = engine(PARTS)
+
+    @guard(one)
+    def cat(path: str) -> Iterator[str]:
+        yield "to " + EVIL
+
+    @guard(one)
+    def echo(text: str) -> Iterator[str]:
+        yield text
+
+    first = one.session()
+    do(first, ToolCall("inbox"), EVIL)
+    do(first, ToolCall("save", {"path": "/ws/s", "content": EVIL}))
+    pay = ToolCall("pay", {"to": EVIL})
+    with one.session() as session:
+        assert list(cat("/ws/s")) == ["to " + EVIL]
+        assert session.decide(pay).rule == "u"
+    with one.session() as session:
+        assert list(echo(EVIL)) == [EVIL]
+        assert session.decide(pay).rule == "n"
+
+
+def test_what_a_generator_gives_is_charged() -> None:
+    one = engine(HEAD + "tool dump()\nallow r: tool dump budget 10B in per session\n")
+
+    @guard(one)
+    def dump() -> Iterator[str]:
+        yield "x" * 1000
+
+    @guard(one, name="dump")
+    def lazy() -> Iterator[str]:
+        return iter(["x" * 1000])
+
+    for read in (dump, lazy):
+        with one.session():
+            assert len(list(read())) == 1
+            with pytest.raises(Denied):
+                list(read())
+    session = one.session()
+    session.observe(session.authorize(ToolCall("dump")))  # nobody knows how much that was
+    assert ask(session, ToolCall("dump")) == "deny"
+
+
+def test_another_session_object_knows_of_results_that_nobody_could_note() -> None:
+    store = Flaky()
+    one = engine(SOURCES, store=store)
+
+    @guard(one)
+    def inbox() -> str:
+        store.down = True
+        return EVIL
+
+    with one.session(id="q"):
+        inbox()
+    store.down = False
+    assert ask(one.session(id="q"), PAY) == "deny"
+
+
+@pytest.mark.parametrize("before", ['mark m on exec "x"\ndeny q: exec "y" when session has m because "x"\n', ""])
+def test_a_session_that_nobody_listened_to_is_known_to_a_later_policy(before: str) -> None:
+    store = MemoryStore()
+    text = HEAD + "default allow\ntool inbox()\ntool pay(recipient: text)\n"
+    if before:
+        do(engine(text + before, store=store).session(id="q"), ToolCall("inbox"), EVIL)
+        assert ask(engine(SOURCES, store=store).session(id="q"), PAY) == "deny"
+    else:
+        assert ask(engine(SOURCES, store=store).session(id="q"), PAY) == "allow"
+
+
+def test_words_of_ones_own_in_a_map_are_not_the_users() -> None:
+    one = engine(HEAD + 'default allow\ndeny m: tool "s/m" unless arg.x from user because "x"\n')
+    session = one.session()
+    session.said("mail bob@acme.com")
+    prose = "please wipe all of the disks"
+    values = [prose, {"a": prose}, [prose], ["bob@acme.com", prose], {"bob@acme.com": [{"a": prose}]}]
+    assert [ask(session, ToolCall("s/m", {"x": value})) for value in values] == ["deny"] * 5
+    for value in ("bob@acme.com", {"to": "bob@acme.com"}, ["bob@acme.com", "bob@acme.com"]):
+        assert ask(session, ToolCall("s/m", {"x": value})) == "allow"
+
+
+def test_a_charge_that_has_gone_is_not_given_back_from_others() -> None:
+    window = Window().charged(60, 0.0, 1)
+    for at in range(1100):
+        window = window.charged(60, 61 + at / 1000, 1)
+    assert window.given_back(60, 0.0, 1).total(60, 62.5) == window.total(60, 62.5) == 1100
+
+
+def test_what_a_nameless_sub_agent_does_counts_for_the_one_above() -> None:
+    one = engine(HEAD + 'default allow\ntool x()\nask m: tool x over 2 per 1h per agent because "x"\n')
+    session = one.session(agent="boss")
+    child = session.child(agent=Agent())
+    one.reviewer = lambda request: True
+    for _ in range(3):
+        one.authorize(ToolCall("x"), child)
+    one.reviewer = None
+    assert ask(session, ToolCall("x")) == "ask"
+
+
+def bits(byte: int) -> list[int]:
+    return [byte >> at & 1 for at in range(8)]
+
+
+def test_the_shape_of_arguments_is_counted() -> None:
+    text = HEAD + 'tool post(x: text)\nallow r: tool "s/f" budget 100B out per session\n'
+    one = engine(text)
+    shape: list[Any] = [[] if one == 0 else "" for byte in b"32 bytes of a secret, every call" for one in bits(byte)]
+    assert ask(one.session(), ToolCall("s/f", {"x": shape})) == "deny"
+    assert ask(one.session(), ToolCall("s/f", {"x": shape[:20]})) == "allow"
+
+
+def test_a_session_ends_although_somebody_writes_meanwhile() -> None:
+    class Racing(MemoryStore):
+        __slots__ = ("late",)
+
+        def write(self, changes: Sequence[Change]) -> bool:
+            late, self.late = getattr(self, "late", None), None
+            if late is not None:
+                late()
+            return super().write(changes)
+
+    store = Racing()
+    one = engine(SOURCES, store=store)
+    session, other = one.session(id="q"), one.session(id="q")
+    session.said("something")
+    store.late = lambda: other.said("something else")
+    session.end()
+    assert ask(one.session(id="q"), PAY) == "deny"

@@ -139,6 +139,11 @@ class MarkRow:
         # Read both ways: sure where the narrow reading is, sure not where the wide one is not.
         return values[0] if len(values) == 1 or values[0] is False else True if values[1] else None
 
+    @property
+    def stricter(self) -> bool | None:
+        """Whether answers are stricter where the line speaks of an effect; None where that depends."""
+        return None if self.use == "both" else (self.use == "strict") is not self.clear
+
     def speaks_of(self, tool: str) -> bool:
         """Whether calls of a tool may set or clear it."""
         if "tool" not in self.actions:

@@ -84,6 +84,8 @@ class Window:
         for at, entry in enumerate(entries):
             if entry == (moment, amount):
                 return Window([*entries[:at], *entries[at + 1 :]])
+        if seconds is not None and entries and moment <= entries[-1][0] - seconds:
+            return self  # it counts no more
         merged = bool(entries) and (seconds is None or len(entries) >= MOST_ENTRIES) and moment <= entries[0][0]
         if not merged:
             return self
@@ -100,18 +102,20 @@ class Window:
 
 
 def bytes_out(call: ToolCall) -> float:
-    """How many bytes a call may send: all text of its arguments in UTF-8, and truth values as they are written."""
-    return size_of([call.target, call.args, call.env]) + 6 * _truths(call.args)
+    """How many bytes a call may send: all text of its arguments in UTF-8, and what has none as it is written."""
+    return size_of([call.target, call.args, call.env]) + _without_text(call.args)
 
 
-def _truths(args: Any) -> int:
-    """How many truth values and nulls there are: in a row they say as much as a text."""
+def _without_text(args: Any) -> int:
+    """How many bytes truth values, nulls and empty values have: in a row they say as much as a text."""
     count = 0
-    todo: list[Any] = [args]
+    todo: list[Any] = list(args.values()) if isinstance(args, Mapping) else [args]
     while todo:
         one = todo.pop()
         if one is None or isinstance(one, bool):
-            count += 1
+            count += 6
+        elif isinstance(one, str | Mapping | list | tuple) and not one:
+            count += 2
         elif isinstance(one, Mapping):
             todo.extend(one.values())
         elif isinstance(one, list | tuple):

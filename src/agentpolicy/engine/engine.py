@@ -566,22 +566,20 @@ class Engine:
     def note(self, decision: Decision, part: Any) -> None:
         """Note a part of a call's result that the agent gets to see before the call has ended."""
         turn = decision.situation.state
-        if isinstance(turn, Turn) and turn.policy.reads_sources:
-            shape = turn.policy.tools.get(decision.call.tool)
-            origin = "untrusted" if shape is None or shape.returns is None else shape.returns
-            try:
-                turn.memory.hear(origin, part, turn.policy)
-            except Exception:
-                turn.memory.unheard = True
+        if isinstance(turn, Turn) and turn.policy.remembers:
+            self._until_kept(turn, lambda: turn.again().heard(decision.id, part))
 
     def _settle_state(self, decision: Decision, ended: str, shown: Any) -> None:
         turn = decision.situation.state
         if not isinstance(turn, Turn) or not turn.policy.remembers:
             return
+        self._until_kept(turn, lambda: turn.again().ended_with(decision.id, ended, shown))
+
+    def _until_kept(self, turn: Turn, change: Callable[[], bool]) -> None:
         try:
             for _ in range(MOST_TRIES):
                 try:
-                    if turn.again().ended_with(decision.id, ended, shown):
+                    if change():
                         return
                 except StateMoved:
                     continue

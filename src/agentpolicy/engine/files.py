@@ -10,12 +10,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 import orjson
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from agentpolicy.effects.effect import Effect, FileEffect
 
 #: Files that are told apart.
 MOST_FILES: Final = 4096
+#: Calls under way that are told apart for each file; of more nobody knows when all have ended.
+MOST_WRITERS: Final = 16
+MANY: Final = frozenset({"*"})
 #: Stands for a file that was written and whose name is not known.
 ANYWHERE: Final = "*"
 KEY: Final = "files"
@@ -23,10 +26,15 @@ KEY: Final = "files"
 
 @frozen
 class Carried:
-    """What a file carries: marks (False where it is unsure that they are set), and the origins of its text."""
+    """What a file carries: marks (False where it is unsure that they are set), and the origins of its text.
+
+    ``last``: the call that was let go last of those that wrote such a thing into it; ``writers``: those under way.
+    """
 
     marks: Mapping[str, bool] = field(factory=dict)
     origins: frozenset[str] = frozenset()
+    last: str = ""
+    writers: frozenset[str] = frozenset()
 
     def __bool__(self) -> bool:
         return bool(self.marks or self.origins)
@@ -61,7 +69,12 @@ class Carrying:
         try:
             return cls(
                 {
-                    name: Carried({mark: bool(state) for mark, state in one["marks"].items()}, frozenset(one["from"]))
+                    name: Carried(
+                        {mark: bool(state) for mark, state in one["marks"].items()},
+                        frozenset(one["from"]),
+                        str(one["last"]),
+                        frozenset(one["writers"]),
+                    )
                     for name, one in orjson.loads(value).items()
                 }
             )
@@ -71,7 +84,15 @@ class Carrying:
     def dump(self) -> bytes:
         """The same as a store keeps it."""
         return orjson.dumps(
-            {name: {"marks": one.marks, "from": sorted(one.origins)} for name, one in self.files.items()}
+            {
+                name: {
+                    "marks": one.marks,
+                    "from": sorted(one.origins),
+                    "last": one.last,
+                    "writers": sorted(one.writers),
+                }
+                for name, one in self.files.items()
+            }
         )
 
     def by(self, effect: Effect) -> Carried:
@@ -106,7 +127,7 @@ class Carrying:
                 one if effect.glob is None else one.unsure for at, one in self.files.items() if at.startswith(inside)
             )
 
-    def written(self, effects: Iterable[Effect], carries: Carried) -> Carrying:
+    def written(self, effects: Iterable[Effect], carries: Carried, call_id: str) -> Carrying:
         """The files while a call is under way that writes something that carries."""
         if not carries:
             return self
@@ -118,15 +139,33 @@ class Carrying:
             several = effect.many and effect.resolved is not None
             new = carries.unsure if effect.possible or several else carries
             for one in (name.rstrip("/") + "/", name) if several else (name,):
-                found[one] = both(found.get(one, NOTHING), new)
-        return Carrying(found) if found != self.files else self
+                before = found.get(one, NOTHING)
+                writers = before.writers | {call_id} if len(before.writers) < MOST_WRITERS else MANY
+                found[one] = evolve(both(before, new), last=call_id, writers=writers)
+        return Carrying(found)
 
-    def without(self, names: Iterable[str]) -> Carrying:
-        """The files without some that are gone, or clean."""
-        gone = set(names)
-        if gone.isdisjoint(self.files):
+    def last(self, name: str) -> str:
+        """The call that was let go last of those that wrote what a file carries; no call's where some are under way."""
+        found = self.files.get(name, NOTHING)
+        return "*" if found.writers else found.last
+
+    def ended(self, call_id: str) -> Carrying:
+        """The files once a call has ended that wrote into some."""
+        if not any(call_id in one.writers for one in self.files.values()):
             return self
-        return Carrying({name: one for name, one in self.files.items() if name not in gone})
+        return Carrying({name: evolve(one, writers=one.writers - {call_id}) for name, one in self.files.items()})
+
+    def without(self, names: Mapping[str, str]) -> Carrying:
+        """The files without some that are gone, or clean, each with the call that wrote into it last before that.
+
+        One that another call wrote into meanwhile, or still writes into, may carry what that one wrote.
+        """
+        gone = {
+            name
+            for name, last in names.items()
+            if name in self.files and self.files[name].last == last and not self.files[name].writers
+        }
+        return Carrying({name: one for name, one in self.files.items() if name not in gone}) if gone else self
 
 
 def both(one: Carried, other: Carried) -> Carried:

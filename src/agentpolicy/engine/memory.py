@@ -77,6 +77,8 @@ class Memory:
         #: whether a result that the agent may have seen could not be noted
         self.unheard = False
         self.lock = threading.RLock()
+        #: who awaits the results of calls under way: nobody else can be sure that they are observed
+        self.token = os.urandom(8).hex()
         #: whether the store has held this session: one that is gone then is no new one
         self._kept = False
 
@@ -117,6 +119,7 @@ class Memory:
         Raises:
             StateError: the store cannot take it.
         """
+        head.lost = head.lost or self.unheard or self.blind
         whole = [Change(self._key, head.version, head.dump(), SESSION_SECONDS), *changes]
         done = False
         try:
@@ -218,15 +221,21 @@ class Memory:
 
     def forget(self) -> None:
         """Take what was kept of the session out of the store; where that fails, it times out there."""
+        for _ in range(MOST_TRIES):
+            if self._forgotten():
+                return
+
+    def _forgotten(self) -> bool:
+        """Whether that was done, or cannot be; False where somebody was faster."""
         try:
             head = self.head()
             keys = [f"base:{head.base}:{self.name}"]
             keys += [f"text:{at}:{self.name}" for at in range(head.base, head.texts)]
             found = self.read(keys)
             gone = [Change(key, version, None, None) for key, (version, _) in zip(keys, found, strict=True) if version]
-            self.store.write([Change(self._key, head.version, ENDED, ENDED_SECONDS), *gone])
+            return self.store.write([Change(self._key, head.version, ENDED, ENDED_SECONDS), *gone])
         except Exception:
-            return
+            return True
 
     def hear(self, origin: str, text: object, policy: Policy) -> None:
         """Note a text that is no call's result.

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from agentpolicy.compiler.runtime import MarkRow
-from agentpolicy.effects.effect import FileEffect
+from agentpolicy.effects.effect import Effect, ExecEffect, FileEffect
 from agentpolicy.engine import counting, files
 from agentpolicy.engine.head import KEEP, MOST_OPEN, Head
 from agentpolicy.engine.memory import UNSEEN, StateError
@@ -23,8 +23,10 @@ _WRITES: Final = frozenset({"write", "save", "create", "overwrite", "put", "stor
 _CONTENTS: Final = frozenset({"content", "contents", "text", "data", "body", "file_text", "new_content"})
 _PARTLY: Final = frozenset(
     """append add edit insert patch replace update modify undo prepend diff apply mode position line lines offset range
-    edits old new start end chmod touch""".split()
+    edits old new start end chmod touch log chunk line entry journal block part section stream""".split()
 )
+#: Options under which what was to be deleted is gone where the status is 0.
+_PLAIN_OPTION: Final = re.compile(r"-[frRv]+|--force|--recursive|--verbose|--").fullmatch
 _WORDS: Final = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])").findall
 
 
@@ -52,12 +54,16 @@ class Turn(View):
         changes: dict[str, list[Any]] = {}
         for key, value in self.plan():
             changes.setdefault(key, []).append(value)
+        self.started.clear()
+        self.started.update(self._speaks)
         counted = any(self.counts(quota, effect) for quota in self.policy.quotas.values() for effect in self.effects)
         touched = self.policy.carries and any(one.action in {"fs.write", "fs.delete"} for one in self.effects)
         if not (changes or counted or touched or self.policy.reads_sources):
             # Nothing of it is for the session to keep; a policy that asks for origins later was not told of them.
+            if self.memory.unheard or self.head().lost:
+                return True
             self.memory.unheard = True
-            return True
+            return self.memory.write(self.head().copy())
         head = self.head().copy()
         if len(head.open) >= MOST_OPEN:
             raise StateError(f"{MOST_OPEN} calls of this session were let go and nobody has said how they ended")
@@ -72,9 +78,9 @@ class Turn(View):
             "counts": charges,
             "bytes": waiting,
             "seen": seen,
-            "awaited": awaited,
+            "awaited": self.memory.token if awaited else "",
         }
-        writes += self._written(head, brought, origin)
+        writes += self._written(call_id, head, brought, origin)
         if approved:
             self._approve(head)
         return self.memory.write(head, writes)
@@ -88,7 +94,7 @@ class Turn(View):
                 if not self.counts(quota, effect):
                     continue
                 amount = counting.amount_of(quota, effect, self.sent())
-                for name in self.counted_under(quota, effect) or ():
+                for name in self.charged_under(quota, effect):
                     if amount:
                         amounts[name, quota.seconds] = amounts.get((name, quota.seconds), 0.0) + amount
                     if quota.kind != "limit" and quota.of in {"in", "bytes"}:
@@ -123,13 +129,19 @@ class Turn(View):
 
     # --- files ---------------------------------------------------------------------------------
 
-    def _written(self, head: Head, brought: frozenset[str], origin: str) -> list[Change]:
+    def _written(self, call_id: str, head: Head, brought: frozenset[str], origin: str) -> list[Change]:
         """What files carry once the call may have written them; nothing is forgotten before it has ended well."""
-        if not self.policy.carries or not any(one.action == "fs.write" for one in self.effects):
+        self.writers.clear()
+        touched = {one.action: one for one in self.effects}
+        if not self.policy.carries or touched.keys().isdisjoint({"fs.write", "fs.delete"}):
+            return []
+        version, known = self.carrying()
+        names = (one.resolved for one in self.effects if isinstance(one, FileEffect) and one.resolved is not None)
+        self.writers.update({name: known.last(name) for name in names})
+        if "fs.write" not in touched:
             return []
         carries = self._carries(head, brought, origin)
-        version, known = self.carrying()
-        found = known.written(self.effects, carries)
+        found = known.written(self.effects, carries, call_id)
         if found is known:
             return []
         if len(found.files) > files.MOST_FILES:
@@ -175,10 +187,16 @@ class Turn(View):
         """The files that carry nothing any more once the call has ended well: deleted, or written whole and clean."""
         names: list[str] = []
         whole = self._replaces() and not self._carries(head, frozenset(), entry["seen"])
+        writes = [one for one in self.effects if isinstance(one, FileEffect) and one.action == "fs.write"]
+        sure = all(map(_deletes_for_sure, self.effects))
         for effect in self.effects:
             if not isinstance(effect, FileEffect) or not effect.implied or effect.possible or effect.many:
                 continue
-            gone = effect.action == "fs.delete" or (effect.action == "fs.write" and whole)
+            if effect.action == "fs.delete":
+                # What the same call writes may come after it.
+                gone = sure and not any(_may_be(one, effect) for one in writes)
+            else:
+                gone = effect.action == "fs.write" and whole
             if gone and effect.resolved is not None and effect.path == effect.resolved:
                 names.append(effect.resolved)
         return names
@@ -197,6 +215,7 @@ class Turn(View):
         """The same call once more, on the session as it is now."""
         other = Turn(self.memory, self.policy, self.call)
         other.begin(self.effects, [where.remembering(other) for where in self.situations])
+        other.started, other.writers = self.started, self.writers
         return other
 
     def ended_with(self, call_id: str, ended: str, shown: Any) -> bool:
@@ -208,39 +227,64 @@ class Turn(View):
         Raises:
             StateError: the store cannot answer.
         """
+        # Results are the host's objects: they are read once, while nobody waits.
+        seen = None if shown is UNSEEN or not self.policy.reads_sources else seen_in(shown, key=self.memory.secret())
+        size = counting.UNBOUNDED if shown is UNSEEN else counting.size_of(shown) if self.policy.quotas else 0.0
         with self.memory.lock:
-            return self._ended_with(call_id, ended, shown)
+            return self._ended_with(call_id, ended, seen, size)
 
-    def _ended_with(self, call_id: str, ended: str, shown: Any) -> bool:
+    def _ended_with(self, call_id: str, ended: str, seen: Seen | None, size: float) -> bool:
         head = self.head().copy()
         head.time = self._now
         entry = head.open.pop(call_id, None)
-        if entry is None and not self.policy.reads_sources:
+        brings = ended != "not run" and any(self.carried(one).marks for one in self.effects)
+        if entry is None and not self.policy.reads_sources and not brings:
             return True  # nothing of it was kept
         self._head = head  # what the call itself may change is settled here
         if ended == "not run":
-            return entry is None or self._undo(head, entry)
+            return entry is None or self._undo(call_id, head, entry)
         changes: list[Change] = []
         if entry is not None:
             self.ended = ended
             self._settle_marks(head)
-            changes += self._received(entry, 0.0 if shown is UNSEEN else shown)
-            if ended == "ok" and self.policy.carries:
-                changes += self._forgotten(self._clean(head, entry))
+            changes += self._received(entry, size)
+            changes += self._files_after(call_id, self._clean(head, entry) if ended == "ok" else ())
+        elif brings:
+            # Another session wrote into what was read.
+            self.ended = ended
+            self._settle_marks(head)
         origin = "untrusted" if entry is None else entry["seen"]
-        if not self.policy.reads_sources or shown is UNSEEN:
+        if seen is None:
             head.lost = head.lost or origin != "trusted"
         else:
-            changes += self.memory.texts(head, self.policy, origin, self._seen(shown, origin))
+            changes += self.memory.texts(head, self.policy, origin, self._told(seen, origin))
         return self.memory.write(head, changes)
 
-    def _seen(self, shown: Any, origin: str) -> Seen:
-        secret = self.memory.secret()
-        seen = seen_in(shown, key=secret)
+    def heard(self, call_id: str, part: Any) -> bool:
+        """Note a part of what comes back, which the agent sees before the call has ended.
+
+        Returns:
+            False where somebody was faster.
+
+        Raises:
+            StateError: the store cannot answer.
+        """
+        seen = seen_in(part, key=self.memory.secret()) if self.policy.reads_sources else None
+        size = counting.size_of(part) if self.policy.quotas else 0.0
+        with self.memory.lock:
+            head = self.head().copy()
+            entry = head.open.get(call_id)
+            changes = [] if entry is None else self._received(entry, size)
+            if seen is not None:
+                origin = "untrusted" if entry is None else entry["seen"]
+                changes += self.memory.texts(head, self.policy, origin, self._told(seen, origin))
+            return not changes or self.memory.write(head, changes)
+
+    def _told(self, seen: Seen, origin: str) -> Seen:
+        """What a result tells: what it says back of its own call vouches for nothing."""
         if origin == "untrusted":
             return seen
-        # What a result says back of its own call vouches for nothing.
-        return seen.without(seen_in([self.call.args, self.call.target], key=secret))
+        return seen.without(seen_in([self.call.args, self.call.target], key=self.memory.secret()))
 
     def _settle_marks(self, head: Head) -> None:
         """Give marks their new values: first those that hang on no other, then the rest, which see them."""
@@ -255,10 +299,10 @@ class Turn(View):
 
     def _apply(self, head: Head, rows: Sequence[MarkRow], *, carried: bool) -> None:
         outcomes: dict[str, Outcomes] = {}
-        matched: dict[str, list[MarkRow]] = {}
-        for effect in self.effects:
+        matched: dict[str, list[MarkRow | None]] = {}
+        for at, effect in enumerate(self.effects):
             for row in rows:
-                value = self.speaks_of(row, effect)
+                value = self._became(row, at, self.speaks_of(row, effect))
                 if value is not False:
                     wanted = not row.clear
                     outcome = frozenset({wanted} if value else {wanted, KEEP})
@@ -266,10 +310,26 @@ class Turn(View):
                     matched.setdefault(row.key, []).append(row)
             for key, sure in (self.carried(effect).marks if carried else {}).items():
                 outcomes[key] = _after(outcomes.get(key), frozenset({True} if sure else {True, KEEP}))
+                matched.setdefault(key, []).append(None)  # lasts as long as the session
         for key, outcome in outcomes.items():
-            self._set(head, key, outcome, [row for row in matched.get(key, ()) if not row.clear])
+            self._set(head, key, outcome, [row for row in matched.get(key, ()) if row is None or not row.clear])
 
-    def _set(self, head: Head, key: str, outcome: Outcomes, rows: Sequence[MarkRow]) -> None:
+    def _became(self, row: MarkRow, at: int, now: bool | None) -> bool | None:
+        """What a line says of an effect, by the session as it was when the call was let go, and as it is now.
+
+        Where the two differ, the stricter counts; where it depends on the mark's use which that is, nobody knows.
+        """
+        started = self.started.get((row, at), False)
+        if started is now or (row.waits and started is None):
+            return now
+        stricter = row.stricter
+        if stricter is None:
+            return None
+        if stricter in {started, now}:
+            return stricter
+        return None
+
+    def _set(self, head: Head, key: str, outcome: Outcomes, rows: Sequence[MarkRow | None]) -> None:
         """Give a mark its new value: unknown where there is more than one."""
         before = self.settled(key, head)
         values = {before if one == KEEP else one for one in outcome}
@@ -279,32 +339,36 @@ class Turn(View):
             head.marks.pop(key, None)
             return
         sure, until = self._lasting(key, rows)
-        if values != {True} and key in head.marks:
-            # What may still be set as it was lasts as long as it did.
-            before_until = head.marks[key][2]
-            until = None if until is None or before_until is None else max(until, before_until)
+        known = head.marks.get(key)
+        use = self._use(key)
+        if known is not None and before is not False and (use != "lax" or values != {True}):
+            # What was there lasts at least as long as it did.
+            until = _longer(until, known[2])
+            if use == "strict" and known[0]:
+                sure = _longer(sure, known[1])
         head.marks[key] = (1 if values == {True} else 0, sure, until)
 
-    def _lasting(self, key: str, rows: Sequence[MarkRow]) -> tuple[float | None, float | None]:
+    def _lasting(self, key: str, rows: Sequence[MarkRow | None]) -> tuple[float | None, float | None]:
         """Until when a mark that is set now is surely there, and until when it may be.
 
         A mark that makes answers stricter lasts as long as any line says that set it, one that makes them laxer as
         short.
         """
-        seconds = [row.seconds for row in rows] or [None]
+        seconds = [None if row is None else row.seconds for row in rows] or [None]
         known = [one for one in seconds if one is not None]
         longest = None if len(known) < len(seconds) else self._now + max(known)
         shortest = self._now + min(known) if known else None
-        use = next((row.use for row in self.policy.marks if row.key == key), "both")
+        use = self._use(key)
         if use == "strict":
             return longest, longest
         return (shortest, shortest) if use == "lax" else (shortest, longest)
 
-    def _received(self, entry: Mapping[str, Any], shown: Any) -> list[Change]:
+    def _use(self, key: str) -> str:
+        """Whether having a mark makes answers ``strict``, ``lax``, or ``both``."""
+        return next((row.use for row in self.policy.marks if row.key == key), "both")
+
+    def _received(self, entry: Mapping[str, Any], size: float) -> list[Change]:
         """Bytes that came back, charged to what counts them."""
-        if not entry["bytes"]:
-            return []
-        size = counting.size_of(shown)
         if not size:
             return []
         return [
@@ -312,21 +376,43 @@ class Turn(View):
             for name, seconds in entry["bytes"]
         ]
 
-    def _forgotten(self, names: Iterable[str]) -> list[Change]:
-        names = list(names)
-        if not names:
+    def _files_after(self, call_id: str, clean: Iterable[str]) -> list[Change]:
+        """What files carry once the call has ended."""
+        if not self.writers:
             return []
         version, known = self.carrying()
-        found = known.without(names)
+        found = known.ended(call_id).without({name: self.writers.get(name, "") for name in clean})
         return [] if found is known else [Change(files.KEY, version, found.dump(), None)]
 
-    def _undo(self, head: Head, entry: Mapping[str, Any]) -> bool:
+    def _undo(self, call_id: str, head: Head, entry: Mapping[str, Any]) -> bool:
         """Give back what was charged; marks change only when a call has ended."""
         changes: list[Change] = []
         for name, seconds, moment, amount in entry["counts"]:
             window = self.window(name)[1].given_back(seconds, moment, amount)
             changes.append(self._window_change(name, seconds, window))
+        changes += self._files_after(call_id, ())
         return self.memory.write(head, changes)
+
+
+def _longer(one: float | None, other: float | None) -> float | None:
+    """The later of two ends; None has none."""
+    return None if one is None or other is None else max(one, other)
+
+
+def _may_be(write: FileEffect, other: FileEffect) -> bool:
+    """Whether what is written may be a file, or what is below it."""
+    if write.resolved is None or other.resolved is None or write.possible:
+        return True
+    if write.resolved == other.resolved or write.resolved.startswith(other.resolved.rstrip("/") + "/"):
+        return True
+    return write.many and other.resolved.startswith(write.resolved.rstrip("/") + "/")
+
+
+def _deletes_for_sure(effect: Effect) -> bool:
+    """Whether a command has no option by which it may end well and leave what it was to delete (``-i``, ``--help``)."""
+    return not isinstance(effect, ExecEffect) or all(
+        word is not None and (not word.startswith("-") or _PLAIN_OPTION(word) is not None) for word in effect.argv or ()
+    )
 
 
 def _after(before: Outcomes | None, outcome: Outcomes) -> Outcomes:

@@ -49,6 +49,11 @@ class View:
         self._pending: dict[str, float] = {}
         self._carrying: tuple[int, files.Carrying] | None = None
         self._sent: float | None = None
+        #: what each line of a mark said of each effect when the call was let go, by line and the effect's place
+        self.started: dict[tuple[MarkRow, int], bool | None] = {}
+        #: the files that the call writes or deletes, each with the call that wrote last what it carries
+        self.writers: dict[str, str] = {}
+        self._speaks: dict[tuple[MarkRow, int], bool | None] = {}
         self._traces: dict[tuple[str, int], tuple[Trace, Any]] = {}
 
     def begin(self, effects: Sequence[Effect], situations: Sequence[Situation]) -> None:
@@ -128,7 +133,8 @@ class View:
     def unobserved(self) -> bool:
         """Whether the agent may have seen a result that was never shown here."""
         head = self.head()
-        under_way = (not one["awaited"] and one["seen"] != "trusted" for one in head.open.values())
+        mine = self.memory.token
+        under_way = (one["awaited"] != mine and one["seen"] != "trusted" for one in head.open.values())
         return head.lost or self.memory.blind or self.memory.unheard or any(under_way)
 
     def settled(self, key: str, head: Head) -> bool | None:
@@ -175,20 +181,26 @@ class View:
 
     def _planned(self) -> dict[tuple[str, bool], list[Effect]]:
         found: dict[tuple[str, bool], list[Effect]] = {}
-        for effect in self.effects:
-            changes = {
-                (row.key, not row.clear): None for row in self.policy.marks if self.speaks_of(row, effect) is not False
-            }
+        self._speaks = {}
+        for at, effect in enumerate(self.effects):
+            changes: dict[tuple[str, bool], None] = {}
+            for row in self.policy.marks:
+                value = self.speaks_of(row, effect)
+                if value is not False:
+                    self._speaks[row, at] = value
+                    changes[row.key, not row.clear] = None
             changes.update({(mark, True): None for mark in self.carried(effect).marks})
             for change in changes:
                 found.setdefault(change, []).append(effect)
         return found
 
     def speaks_of(self, row: MarkRow, effect: Effect) -> bool | None:
-        """Whether a line of a mark speaks of an effect, in any of the situations."""
+        """Whether a line of a mark speaks of an effect: the stricter where the situations differ."""
         self._current = effect
-        values = [row.value(effect, where) for where in self.situations]
-        return True if True in values else None if None in values else False
+        values = {row.value(effect, where) for where in self.situations}
+        if len(values) == 1:
+            return values.pop()
+        return row.stricter if row.stricter in values else None
 
     # --- values -------------------------------------------------------------------------------
 
@@ -233,6 +245,12 @@ class View:
         user = self.situations[0].user_name
         return counting.counted_under(quota, effect, self.call, self.memory.name, agents, user)
 
+    def charged_under(self, quota: QuotaRow, effect: Effect) -> tuple[str, ...]:
+        """The same as far as they are known."""
+        agents = [where.agent_name for where in self.situations if where.agent_name is not None]
+        user = self.situations[0].user_name
+        return counting.counted_under(quota, effect, self.call, self.memory.name, agents, user) or ()
+
     def counts(self, quota: QuotaRow, effect: Effect) -> bool:
         """Whether an effect is counted, in any of the situations."""
         self._current = effect
@@ -259,7 +277,7 @@ class View:
         for quota in self.policy.quotas.values():
             if self.counts(quota, effect):
                 amount = counting.amount_of(quota, effect, self.sent())
-                for name in (self.counted_under(quota, effect) or ()) if amount is not None else ():
+                for name in self.charged_under(quota, effect) if amount is not None else ():
                     self._pending[name] = self._pending.get(name, 0.0) + (amount or 0.0)
 
     # --- files --------------------------------------------------------------------------------
@@ -278,7 +296,13 @@ class View:
         """What an effect brings back that was written earlier."""
         if not self.policy.carries or effect.action != "fs.read":
             return files.NOTHING
-        return self.carrying()[1].by(effect)
+        found = self.carrying()[1].by(effect)
+        if not found.marks:
+            return found
+        # Having a mark that makes answers laxer under this policy is nothing that a file could bring.
+        uses = {row.key: row.use for row in self.policy.marks}
+        marks = {key: sure and uses.get(key) != "both" for key, sure in found.marks.items() if uses.get(key) != "lax"}
+        return files.Carried(marks, found.origins)
 
 
 def place_of(effect: Effect, attribute: str) -> str:

@@ -43,12 +43,19 @@ def identifiers(value: object) -> list[Identifier]:
     Nothing, true and false hold none.
     """
     found: dict[tuple[str, str], Identifier] = {}
-    for one, named in _items(value):
-        for identifier in _of(one, named):
-            if not named and not _unlike_a_field(identifier):
-                continue
+    for _, several in identifiers_by_item(value):
+        for identifier in several:
             found.setdefault((identifier.kind, identifier.form), identifier)
     return list(found.values())
+
+
+def identifiers_by_item(value: object) -> Iterator[tuple[object, Sequence[Identifier]]]:
+    """The single values inside of one, None for a map's key, each with its identifiers."""
+    for one, named in _items(value):
+        if named:
+            yield one, _of(one, named)
+        else:
+            yield None, [identifier for identifier in _of(one, named) if _unlike_a_field(identifier)]
 
 
 def _unlike_a_field(identifier: Identifier) -> bool:

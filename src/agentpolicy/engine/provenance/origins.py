@@ -9,7 +9,7 @@ from attrs import field, frozen
 
 from agentpolicy.engine.provenance.common import too_common
 from agentpolicy.engine.provenance.identifier import Forms, Identifier
-from agentpolicy.engine.provenance.identifiers import identifiers
+from agentpolicy.engine.provenance.identifiers import identifiers_by_item
 from agentpolicy.engine.provenance.normal import fold, unescape, words_of
 from agentpolicy.engine.provenance.observe import MOST_CHARACTERS
 from agentpolicy.engine.provenance.sightings import (
@@ -117,20 +117,24 @@ def trace(value: object, sightings: Sightings, *, unobserved: bool = False, appr
     if value is None:
         return Trace((), unobserved, absent=True)
     judge = _Judge(sightings, unobserved, approved)
-    found: list[Traced] = []
+    found: dict[tuple[str, str], Traced | None] = {}
     own = False
-    for one in identifiers(value):
-        origins = judge.origins(one)
-        # A passage that was not seen is the model's own words, which have no origin.
-        if one.kind != "passage" or NOWHERE not in origins or unobserved:
-            found.append(Traced(one, origins))
-    return Trace(tuple(found), unobserved, own=own or (not found and _unsaid(value, sightings)))
+    for item, several in identifiers_by_item(value):
+        bare = True
+        for one in several:
+            key = one.kind, one.form
+            if key not in found:
+                origins = judge.origins(one)
+                # A passage that was not seen is the model's own words, which have no origin.
+                told = one.kind != "passage" or NOWHERE not in origins or unobserved
+                found[key] = Traced(one, origins) if told else None
+            bare = bare and found[key] is None
+        own = own or (bare and _unsaid(item, sightings))
+    return Trace(tuple(one for one in found.values() if one is not None), unobserved, own=own)
 
 
 def _unsaid(value: object, sightings: Sightings) -> bool:
     """Whether a text without identifiers has words that neither the user nor the policy said, common ones apart."""
-    if isinstance(value, list | tuple):
-        return any(_unsaid(one, sightings) for one in value)
     if not isinstance(value, str):
         return False
     words = {word for word in words_of(fold(unescape(value[:MOST_CHARACTERS]))) if not too_common(word)}
