@@ -950,9 +950,6 @@ def test_what_a_generator_gives_is_charged() -> None:
             assert len(list(read())) == 1
             with pytest.raises(Denied):
                 list(read())
-    session = one.session()
-    session.observe(session.authorize(ToolCall("dump")))  # nobody knows how much that was
-    assert ask(session, ToolCall("dump")) == "deny"
 
 
 def test_another_session_object_knows_of_results_that_nobody_could_note() -> None:
@@ -1039,3 +1036,13 @@ def test_a_session_ends_although_somebody_writes_meanwhile() -> None:
     store.late = lambda: other.said("something else")
     session.end()
     assert ask(one.session(id="q"), PAY) == "deny"
+
+
+def test_a_store_that_fails_denies_no_call_of_which_nothing_is_kept() -> None:
+    store = Flaky()
+    one = engine(HEAD + 'default allow\ndeny q: exec "x" over 5 per 1h because "x"\n', store=store)
+    session = one.session(id="q")
+    store.down = True
+    assert do(session, of("exec", "ls")) == "allow"
+    with pytest.raises(Denied, match="cannot keep"):
+        session.authorize(of("exec", "x"))

@@ -547,14 +547,16 @@ class Engine:
             with self._swap:
                 self.lost += 1
 
-    def settle(self, decision: Decision, result: str, shown: Any = UNSEEN) -> None:
+    def settle(self, decision: Decision, result: str, shown: Any = UNSEEN, *, unseen: float = 0.0) -> None:
         """Record how a call ended: ``ok``, ``error``, ``unknown`` or ``not run``; ``shown`` is what the agent sees.
+
+        ``unseen``: how many bytes came back where they are not shown.
 
         What has run cannot be stopped any more: an outcome that cannot be recorded is counted in ``lost``, and while
         the recorder fails no further call is let go. Where the session cannot note it, the call stays under way there,
         which is the stricter reading.
         """
-        self._settle_state(decision, result, shown)
+        self._settle_state(decision, result, shown, unseen)
         if self.recorder is None:
             return
         try:
@@ -569,11 +571,11 @@ class Engine:
         if isinstance(turn, Turn) and turn.policy.remembers:
             self._until_kept(turn, lambda: turn.again().heard(decision.id, part))
 
-    def _settle_state(self, decision: Decision, ended: str, shown: Any) -> None:
+    def _settle_state(self, decision: Decision, ended: str, shown: Any, unseen: float = 0.0) -> None:
         turn = decision.situation.state
         if not isinstance(turn, Turn) or not turn.policy.remembers:
             return
-        self._until_kept(turn, lambda: turn.again().ended_with(decision.id, ended, shown))
+        self._until_kept(turn, lambda: turn.again().ended_with(decision.id, ended, shown, unseen))
 
     def _until_kept(self, turn: Turn, change: Callable[[], bool]) -> None:
         try:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 from agentpolicy.effects.call import ToolCall
 from agentpolicy.effects.tools import ToolShape
+from agentpolicy.engine.counting import UNBOUNDED
 from agentpolicy.engine.memory import UNSEEN
 from agentpolicy.engine.session import ending_of
 from agentpolicy.engine.signature import shape_of
@@ -185,9 +186,11 @@ class _Gate:
         """Note a result, and give what the caller gets: something to wait for is noted once it is there."""
         if inspect.isawaitable(result):
             return self._later(decision, result)
-        # What an iterator gives is seen later, by nobody here.
-        lazy = isinstance(result, AsyncIterator | Iterator)
-        self._engine.settle(decision, "unknown" if lazy else ending_of(result), UNSEEN if lazy else result)
+        if isinstance(result, AsyncIterator | Iterator):
+            # What an iterator gives is seen later, by nobody here: it may be anything, and any number of bytes.
+            self._engine.settle(decision, "unknown", UNSEEN, unseen=UNBOUNDED)
+        else:
+            self._engine.settle(decision, ending_of(result), result)
         return result
 
     async def _later(self, decision: Decision, result: Awaitable[Any]) -> Any:

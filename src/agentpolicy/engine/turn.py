@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from agentpolicy.compiler.runtime import MarkRow
@@ -60,10 +61,7 @@ class Turn(View):
         touched = self.policy.carries and any(one.action in {"fs.write", "fs.delete"} for one in self.effects)
         if not (changes or counted or touched or self.policy.reads_sources):
             # Nothing of it is for the session to keep; a policy that asks for origins later was not told of them.
-            if self.memory.unheard or self.head().lost:
-                return True
-            self.memory.unheard = True
-            return self.memory.write(self.head().copy())
+            return self.memory.unheard or self._note_unheard()
         head = self.head().copy()
         if len(head.open) >= MOST_OPEN:
             raise StateError(f"{MOST_OPEN} calls of this session were let go and nobody has said how they ended")
@@ -84,6 +82,17 @@ class Turn(View):
         if approved:
             self._approve(head)
         return self.memory.write(head, writes)
+
+    def _note_unheard(self) -> bool:
+        """Note, once for a session, that something was not listened to; a store that fails stops no call here."""
+        with suppress(StateError):
+            head = self.head().copy()
+            if not head.lost:
+                head.lost = True
+                if not self.memory.write(head):
+                    return False
+        self.memory.unheard = True
+        return True
 
     def _charges(self) -> tuple[list[tuple[str, int | None, float, float]], list[tuple[str, int | None]], list[Change]]:
         """What is charged now, what is charged for what comes back, and the windows."""
@@ -218,8 +227,10 @@ class Turn(View):
         other.started, other.writers = self.started, self.writers
         return other
 
-    def ended_with(self, call_id: str, ended: str, shown: Any) -> bool:
+    def ended_with(self, call_id: str, ended: str, shown: Any, unseen: float = 0.0) -> bool:
         """Note how the call ended: ``ok``, ``error``, ``unknown`` or ``not run``, and what came back.
+
+        ``unseen``: how many bytes came back where they were not shown.
 
         Returns:
             False where somebody was faster.
@@ -229,7 +240,7 @@ class Turn(View):
         """
         # Results are the host's objects: they are read once, while nobody waits.
         seen = None if shown is UNSEEN or not self.policy.reads_sources else seen_in(shown, key=self.memory.secret())
-        size = counting.UNBOUNDED if shown is UNSEEN else counting.size_of(shown) if self.policy.quotas else 0.0
+        size = unseen if shown is UNSEEN else counting.size_of(shown) if self.policy.quotas else 0.0
         with self.memory.lock:
             return self._ended_with(call_id, ended, seen, size)
 
