@@ -1046,3 +1046,21 @@ def test_a_store_that_fails_denies_no_call_of_which_nothing_is_kept() -> None:
     assert do(session, of("exec", "ls")) == "allow"
     with pytest.raises(Denied, match="cannot keep"):
         session.authorize(of("exec", "x"))
+
+
+def test_a_call_that_is_observed_twice_sets_its_marks_once() -> None:
+    text = WRITER + (
+        'mark tested on exec "cat /ws/f" when result == "ok"\nclear tested on fs.write "/repo/**"\n'
+        'deny untested: exec "push" unless session has tested because "x"\n'
+    )
+    one = engine(text)
+    writer = one.session()
+    do(writer, READ)
+    do(writer, WRITE)
+    session = one.session()
+    testing = session.authorize(run("cat /ws/f"))
+    session.observe(testing, {"returncode": 0})
+    assert ask(session, of("exec", "push")) == "allow"
+    do(session, of("fs.write", "/repo/x"))
+    session.observe(testing, {"returncode": 0})
+    assert (ask(session, of("exec", "push")), ask(session, NET)) == ("deny", "deny")

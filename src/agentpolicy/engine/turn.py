@@ -261,9 +261,8 @@ class Turn(View):
             changes += self._received(entry, size)
             changes += self._files_after(call_id, self._clean(head, entry) if ended == "ok" else ())
         elif brings:
-            # Another session wrote into what was read.
-            self.ended = ended
-            self._settle_marks(head)
+            # Another session wrote into what was read. Lines of marks had their turn, or none.
+            self._apply(head, [], carried=True)
         origin = "untrusted" if entry is None else entry["seen"]
         if seen is None:
             head.lost = head.lost or origin != "trusted"
