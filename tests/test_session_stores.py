@@ -8,9 +8,7 @@ import importlib
 import json
 import os
 import random
-import shutil
 import signal
-import socket
 import sqlite3
 import string
 import subprocess
@@ -19,7 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import redis
@@ -29,6 +27,9 @@ from agentpolicy.engine.memory import SESSION_SECONDS
 from agentpolicy.engine.provenance import MOST_BYTES
 from agentpolicy.stores import Change, MemoryStore, RedisStore, SqliteStore, Store, StoreError
 from agentpolicy.testing import FakeClock, memory_host
+
+if TYPE_CHECKING:
+    from conftest import Server
 
 posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX")
 
@@ -105,42 +106,9 @@ def let_go(session: Session, call: ToolCall, times: int) -> int:
 # Where state is kept
 
 
-class Server:
-    """A Redis server of the test's own."""
-
-    def __init__(self, place: Path) -> None:
-        if shutil.which("redis-server") is None:
-            pytest.skip("needs redis-server")
-        self.place = place
-        for port in random.SystemRandom().sample(range(20_000, 32_000), 100):
-            with socket.socket() as free, contextlib.suppress(OSError):
-                free.bind(("127.0.0.1", port))
-                self.port = port
-                break
-        self.url = f"redis://127.0.0.1:{self.port}"
-        self.start()
-
-    def start(self) -> None:
-        command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "yes"]
-        self.process = subprocess.Popen(
-            [*command, "--dir", str(self.place), "--loglevel", "warning"], stdout=subprocess.DEVNULL
-        )
-        with redis.Redis(port=self.port, socket_timeout=5) as client:
-            for _ in range(500):
-                with contextlib.suppress(redis.ConnectionError):
-                    client.ping()
-                    return
-                time.sleep(0.01)
-        raise AssertionError("redis-server did not start")
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait()
-
-
 @pytest.fixture(scope="module")
-def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("redis"))
+def shared_server(tmp_path_factory: pytest.TempPathFactory, start_server: Callable[..., Server]) -> Iterator[Server]:
+    server = start_server(tmp_path_factory.mktemp("redis"), "--appendonly", "yes")
     yield server
     server.kill()
 
@@ -647,8 +615,10 @@ STATELESS = 'policy p version "1" language 1\ndefault deny\ntool sh(command: she
 
 
 @pytest.mark.parametrize("kind", ["memory", "redis"])
-def test_a_store_that_is_lost_denies_what_needs_it_and_goes_on_when_it_is_back(kind: str, tmp_path: Path) -> None:
-    server = Server(tmp_path) if kind == "redis" else None
+def test_a_store_that_is_lost_denies_what_needs_it_and_goes_on_when_it_is_back(
+    kind: str, tmp_path: Path, start_server: Callable[..., Server]
+) -> None:
+    server = start_server(tmp_path, "--appendonly", "yes") if kind == "redis" else None
     store = RedisStore(server.url, timeout=0.3) if server is not None else Failing()
     try:
         engine = House(kind, "").engine(store=store)

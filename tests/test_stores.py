@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import random
 import shutil
 import signal
-import socket
 import sqlite3
 import stat
 import subprocess
@@ -18,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import redis
@@ -28,6 +26,9 @@ from hypothesis import strategies as st
 from agentpolicy import stores
 from agentpolicy.stores import Change, MemoryStore, RedisStore, SqliteStore, Store, StoreError, connections
 from agentpolicy.stores.store import FOR_GOOD, LARGEST_VALUE, LONGEST_KEY
+
+if TYPE_CHECKING:
+    from conftest import Server
 
 posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX")
 
@@ -42,55 +43,9 @@ class Clock:
         return self.now
 
 
-def _free_port() -> int:
-    """A port below those that clients get, so that none of them is there when a server starts again."""
-    for port in random.SystemRandom().sample(range(20_000, 32_000), 100):
-        with socket.socket() as free, contextlib.suppress(OSError):
-            free.bind(("127.0.0.1", port))
-            return port
-    raise AssertionError("no port is free")
-
-
-class Server:
-    """A Redis server of the test's own."""
-
-    def __init__(self, place: Path, *settings: str) -> None:
-        self.place = place
-        self.settings = settings or ("--appendonly", "no")
-        self.port = _free_port()
-        self.url = f"redis://127.0.0.1:{self.port}"
-        self.start()
-
-    def start(self) -> None:
-        command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", *self.settings]
-        self.process = subprocess.Popen(
-            [*command, "--dir", str(self.place), "--loglevel", "warning"], stdout=subprocess.DEVNULL
-        )
-        with redis.Redis(port=self.port, socket_timeout=5) as client:
-            for _ in range(500):
-                with contextlib.suppress(redis.ConnectionError):
-                    client.ping()
-                    return
-                time.sleep(0.01)
-        raise AssertionError("redis-server did not start")
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait()
-
-    def client(self, **settings: Any) -> redis.Redis:
-        return redis.Redis(port=self.port, socket_timeout=5, **settings)
-
-
-def a_server(place: Path, *settings: str) -> Server:
-    if shutil.which("redis-server") is None:
-        pytest.skip("needs redis-server")
-    return Server(place, *settings)
-
-
 @pytest.fixture(scope="module")
-def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = a_server(tmp_path_factory.mktemp("redis"))
+def shared_server(tmp_path_factory: pytest.TempPathFactory, start_server: Callable[..., Server]) -> Iterator[Server]:
+    server = start_server(tmp_path_factory.mktemp("redis"))
     yield server
     server.kill()
 
@@ -104,18 +59,18 @@ def server(shared_server: Server) -> Server:
 
 
 @pytest.fixture
-def own_server(tmp_path: Path) -> Iterator[Server]:
+def own_server(tmp_path: Path, start_server: Callable[..., Server]) -> Iterator[Server]:
     """A server to be killed, which keeps what it holds."""
-    server = a_server(tmp_path, "--appendonly", "yes")
+    server = start_server(tmp_path, "--appendonly", "yes")
     yield server
     server.process.send_signal(signal.SIGCONT)
     server.kill()
 
 
 @pytest.fixture
-def forgetful_server(tmp_path: Path) -> Iterator[Server]:
+def forgetful_server(tmp_path: Path, start_server: Callable[..., Server]) -> Iterator[Server]:
     """A server to be killed, which keeps nothing."""
-    server = a_server(tmp_path)
+    server = start_server(tmp_path)
     yield server
     server.kill()
 
